@@ -1,0 +1,3 @@
+"""envkit: from a bare machine to a model that trains."""
+
+__version__ = "0.1.0"

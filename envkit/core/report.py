@@ -1,0 +1,157 @@
+"""The values that renderers know: a report, its findings, and sections made of blocks.
+
+Every command turns its answer into a `Report`; `envkit.report` turns a `Report` into text, JSON, Markdown or
+HTML, and knows nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from envkit.core.finding import Finding
+
+Cell = str | int | float | None
+Verdict = Literal["healthy", "problems", "unknown", "faulty", "same", "faster", "slower", "inconclusive"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+    kind: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """One line of `KeyValues`."""
+
+    key: str
+    value: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyValues:
+    """Facts, one a line."""
+
+    pairs: tuple[Pair, ...]
+    kind: Literal["key-values"] = "key-values"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """A column of a `Table`."""
+
+    title: str
+    unit: str | None = None
+    align: Literal["left", "right"] = "left"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """Rows of equal length under columns with units."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str | None = None
+    kind: Literal["table"] = "table"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """A place on the x axis of a `Series` worth pointing at."""
+
+    x: float
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One curve: y for each x, with an interval where the number carries its doubt."""
+
+    name: str
+    y: tuple[float | None, ...]
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+    """low and high are empty, or as long as y."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Series:
+    """Curves over one x axis."""
+
+    x: tuple[float, ...]
+    ys: tuple[Line, ...]
+    x_label: str = ""
+    y_label: str = ""
+    log_y: bool = False
+    marks: tuple[Mark, ...] = ()
+    kind: Literal["series"] = "series"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bar:
+    """One bar of `Bars`, with an interval where the number carries its doubt."""
+
+    label: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bars:
+    """Labelled magnitudes of one unit."""
+
+    bars: tuple[Bar, ...]
+    unit: str = ""
+    kind: Literal["bars"] = "bars"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Code:
+    """Lines of a file, some of them marked."""
+
+    path: str
+    lines: tuple[str, ...]
+    first_line: int = 1
+    marked: tuple[int, ...] = ()
+    """Line numbers of the file, 1-based."""
+    kind: Literal["code"] = "code"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diff:
+    """A unified diff."""
+
+    text: str
+    kind: Literal["diff"] = "diff"
+
+
+Block = Text | KeyValues | Table | Series | Bars | Code | Diff
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """Blocks under a title."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    detail: bool = False
+    """Shown only with -v."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """The answer of a command."""
+
+    command: str
+    verdict: Verdict
+    headline: str = ""
+    """What was looked at, in one line."""
+    findings: tuple[Finding, ...] = ()
+    sections: tuple[Section, ...] = ()
+    notes: tuple[str, ...] = ()
+    schema: str = "envkit.report/1"

@@ -1,0 +1,1 @@
+"""L3: what a machine is, as one plain value."""

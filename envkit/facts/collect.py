@@ -1,0 +1,105 @@
+"""Runs all probes at once, each guarded and with its own limit, within one budget."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from envkit import __version__
+from envkit.core.machine import Machine
+from envkit.core.text import one_line
+from envkit.facts.model import ProbeState, ProbeStatus, Snapshot
+from envkit.facts.probe import Probe, ProbeStop
+
+BUDGET = 2.5
+"""Seconds for all probes together."""
+
+_FIELDS = frozenset(field.name for field in fields(Snapshot))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    probe: Probe
+    value: Any
+    state: ProbeState
+    seconds: float
+    detail: str
+
+
+def collect(machine: Machine, probes: Sequence[Probe], *, budget: float = BUDGET) -> Snapshot:
+    """Read the machine once.
+
+    A probe's value goes to its field; a dict value goes to the fields that it names, so that one child can
+    answer for several. A probe that is late is left running in a daemon thread and marked `timeout`.
+
+    Args:
+        machine: where to look.
+        probes: what to read; names are unique.
+        budget: seconds for all probes together; a probe's own limit is cut to it.
+    """
+    answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+    start = time.monotonic()
+    for probe in probes:
+        threading.Thread(target=_guarded, args=(probe, machine, answers), daemon=True).start()
+    deadlines = {probe.name: start + min(probe.limit, budget) for probe in probes}
+    done: dict[str, _Answer] = {}
+    while len(done) < len(deadlines):
+        left = max(deadline for name, deadline in deadlines.items() if name not in done) - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            answer = answers.get(timeout=left)
+        except queue.Empty:
+            break
+        done[answer.probe.name] = answer
+    return _snapshot(probes, done)
+
+
+def _guarded(probe: Probe, machine: Machine, answers: queue.SimpleQueue[_Answer]) -> None:
+    start = time.monotonic()
+    value: Any = None
+    state: ProbeState = "ok"
+    detail = ""
+    try:
+        value = probe.read(machine)
+    except ProbeStop as stop:
+        value, state, detail = stop.value, stop.state, stop.detail
+    except PermissionError as error:
+        state, detail = "denied", str(error)
+    except Exception as error:  # one probe must not take the others with it
+        state, detail = "failed", f"{type(error).__name__}: {error}"
+    answers.put(_Answer(probe, value, state, time.monotonic() - start, one_line(detail)))
+
+
+def _snapshot(probes: Sequence[Probe], done: dict[str, _Answer]) -> Snapshot:
+    values: dict[str, Any] = {}
+    statuses: list[ProbeStatus] = []
+    for probe in probes:
+        answer = done.get(probe.name)
+        if answer is None:
+            statuses.append(
+                ProbeStatus(
+                    name=probe.name, state="timeout", detail=f"{probe.name} did not answer within its limit"
+                )
+            )
+            continue
+        if isinstance(answer.value, dict):
+            values.update({name: value for name, value in answer.value.items() if name in _FIELDS})
+        elif answer.value is not None:
+            values[probe.field] = answer.value
+        statuses.append(
+            ProbeStatus(
+                name=probe.name, state=answer.state, seconds=round(answer.seconds, 4), detail=answer.detail
+            )
+        )
+    return Snapshot(
+        envkit=__version__,
+        taken=datetime.now(UTC).isoformat(timespec="seconds"),
+        probes=tuple(statuses),
+        **values,
+    )
