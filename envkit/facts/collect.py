@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -16,8 +16,10 @@ from envkit.core.text import one_line
 from envkit.facts.model import ProbeState, ProbeStatus, Snapshot
 from envkit.facts.probe import Probe, ProbeStop
 
-BUDGET = 2.5
-"""Seconds for all probes together."""
+BUDGET = 2.0
+"""Seconds for all probes together, those apart that are patient."""
+_NOTICE = 1.0
+"""Seconds after which a person is told what is still awaited."""
 
 _FIELDS = frozenset(field.name for field in fields(Snapshot))
 
@@ -31,7 +33,13 @@ class _Answer:
     detail: str
 
 
-def collect(machine: Machine, probes: Sequence[Probe], *, budget: float = BUDGET) -> Snapshot:
+def collect(
+    machine: Machine,
+    probes: Sequence[Probe],
+    *,
+    budget: float = BUDGET,
+    waiting: Callable[[tuple[str, ...]], None] | None = None,
+) -> Snapshot:
     """Read the machine once.
 
     A probe's value goes to its field; a dict value goes to the fields that it names, so that one child can
@@ -40,22 +48,28 @@ def collect(machine: Machine, probes: Sequence[Probe], *, budget: float = BUDGET
     Args:
         machine: where to look.
         probes: what to read; names are unique.
-        budget: seconds for all probes together; a probe's own limit is cut to it.
+        budget: seconds for all probes together; the limit of a probe that is not patient is cut to it.
+        waiting: called once, with the names of the probes that are still awaited after a second.
     """
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     start = time.monotonic()
     for probe in probes:
         threading.Thread(target=_guarded, args=(probe, machine, answers), daemon=True).start()
-    deadlines = {probe.name: start + min(probe.limit, budget) for probe in probes}
+    deadlines = {p.name: start + (p.limit if p.patient else min(p.limit, budget)) for p in probes}
     done: dict[str, _Answer] = {}
     while len(done) < len(deadlines):
-        left = max(deadline for name, deadline in deadlines.items() if name not in done) - time.monotonic()
+        now = time.monotonic()
+        awaited = {name: deadline for name, deadline in deadlines.items() if name not in done}
+        left = max(awaited.values()) - now
         if left <= 0:
             break
+        if waiting is not None and now - start >= _NOTICE:
+            waiting(tuple(awaited))
+            waiting = None
         try:
-            answer = answers.get(timeout=left)
+            answer = answers.get(timeout=min(left, _NOTICE) if waiting is not None else left)
         except queue.Empty:
-            break
+            continue
         done[answer.probe.name] = answer
     return _snapshot(probes, done)
 

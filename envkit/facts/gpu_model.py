@@ -53,7 +53,8 @@ class DeviceNode:
 
     path: str
     accessible: bool | None
-    """Whether this user may read and write it."""
+    """Whether this user may read and write it (only read, for nvidia-caps). The device cgroup of a container
+    can forbid it all the same."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +78,8 @@ class NvidiaDriver:
     open_module: bool | None = None
     """The open kernel module flavour is loaded."""
     modules: tuple[str, ...] | None = None
-    """Loaded modules that matter: nvidia, nvidia_uvm, nvidia_modeset, nvidia_peermem, nouveau, nova_core."""
+    """Loaded modules that matter: nvidia, nvidia_uvm, nvidia_modeset, nvidia_drm, nvidia_peermem,
+    nouveau, nova_core, nova, vfio_pci."""
     module_files: tuple[str, ...] | None = None
     """Files of an `nvidia` module below /lib/modules/<running kernel>."""
     module_file_kernels: tuple[str, ...] | None = None
@@ -86,18 +88,25 @@ class NvidiaDriver:
     headers: bool | None = None
     """Headers of the running kernel are installed."""
     library_version: str | None = None
-    """Version in the file name of libnvidia-ml.so.X.Y.Z that the loader finds first."""
+    """Version in the file name of libnvidia-ml.so.X.Y.Z that the loader finds first; None also where the name
+    has none, as on WSL."""
     library_path: str | None = None
+    """An empty string when no folder of the loader has it."""
     libcuda_version: str | None = None
     libcuda_path: str | None = None
+    """An empty string when no folder of the loader has it."""
     blacklisted: tuple[str, ...] | None = None
-    """Files below modprobe.d that keep `nvidia` from loading."""
+    """Files below modprobe.d that keep `nvidia` from loading; `/proc/cmdline` when the kernel command line
+    does."""
     nodes: tuple[DeviceNode, ...] | None = None
     """/dev/nvidia*, /dev/nvidia-uvm, /dev/nvidia-caps/*, /dev/dxg."""
     nvswitches: int | None = None
+    """On the PCI bus; those of HGX B200 and later are not there."""
     fabric_manager: Literal["running", "stopped", "absent"] | None = None
+    """None when the module is not loaded, or when other processes cannot be seen (a container, hidepid)."""
     fabric_manager_version: str | None = None
     persistenced: bool | None = None
+    """nvidia-persistenced runs; None as for `fabric_manager`."""
     packages: tuple[str, ...] | None = None
     """Installed distribution packages of the driver, `name=version`."""
     smi_path: str | None = None
@@ -205,7 +214,8 @@ class Gpu:
     clock_app_sm_default: float | None = None
     clock_reasons: tuple[str, ...] | None = None
     """Active clock-event reasons: gpu-idle, applications-clocks, sw-power-cap, hw-slowdown, sync-boost,
-    sw-thermal, hw-thermal, hw-power-brake, display-clocks."""
+    sw-thermal, hw-thermal, hw-power-brake, display-clocks, board-limit, reliability; `bit-11` and so on for
+    newer ones."""
     clock_reasons_supported: tuple[str, ...] | None = None
     violation_thermal: float | None = None
     violation_power: float | None = None
@@ -236,7 +246,8 @@ class Gpu:
     processes: tuple[GpuProcess, ...] | None = None
     virtualization: Literal["none", "passthrough", "vgpu", "host-vgpu", "host-vsga"] | None = None
     recovery_action: str | None = None
-    """What the driver asks for: none, reset, reboot, drain-p2p, drain-reset."""
+    """What the driver asks for: none, reset, reboot, drain-p2p, drain-reset, recover-imex-domain, bus-reset,
+    system-reboot."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -281,6 +292,19 @@ class Xid:
     seconds: float | None
     """Since boot."""
     text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KernelNote:
+    """A line of the kernel log, other than an Xid, that says why the driver does not work."""
+
+    kind: str
+    """fallen-off-bus, api-mismatch, unsupported-gpu, legacy-gpu, bar-unassigned, bound-elsewhere,
+    init-failed, firmware-missing, probe-failed, module-rejected, module-unverified (harmless alone),
+    module-wrong-kernel, switch-error."""
+    text: str
+    seconds: float | None
+    """Since boot."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

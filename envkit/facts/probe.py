@@ -30,6 +30,7 @@ class Probe:
 
     field: the field of Snapshot that the value goes to (`python` may carry several, see `collect`).
     limit: seconds after which the probe is given up, whatever it does.
+    patient: its limit may go beyond the common budget: what it waits for is slow when healthy, too.
     read: returns the value, or raises `ProbeStop`; any other exception is caught and named.
     """
 
@@ -37,6 +38,7 @@ class Probe:
     field: str
     limit: float
     read: Callable[[Machine], Any]
+    patient: bool = False
 
 
 def stop_unless_done(result: Result, what: str) -> None:

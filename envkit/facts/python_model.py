@@ -35,9 +35,12 @@ class TorchFacts:
     hip: str | None = None
     """As `cuda`, for ROCm."""
     archs: tuple[str, ...] | None = None
-    """Architectures that the binaries carry: `sm_90` (machine code), `compute_120` (PTX); `gfx1100`."""
+    """Architectures that the binaries carry: `sm_90` (machine code), `compute_120` (PTX); `gfx1100`. A suffix
+    (`sm_90a`, `sm_100f`) is kept. Those of a few extra kernels, which do not make the whole run, are left
+    out."""
     archs_from: str | None = None
-    """Which file and how: `fatbin` (walked the device code itself) or `flags` (the build's own list)."""
+    """How and from which file: `fatbin: libtorch_cuda.so` (walked the device code itself), `flags: ...` (the
+    build's own list), `bundle: ...` (ROCm's offload bundle)."""
     rpath: tuple[str, ...] | None = None
     """RPATH or RUNPATH of the library that carries the device code, as written."""
     rpath_kind: Literal["rpath", "runpath"] | None = None
@@ -99,7 +102,8 @@ class TargetPython:
     pythonpath: tuple[str, ...] | None = None
     pythonhome: str | None = None
     shadows: tuple[str, ...] | None = None
-    """Files on sys.path ahead of the standard library or site-packages that hide a module, `module: file`."""
+    """Files on sys.path ahead of the standard library or site-packages that hide a module, `module: file`;
+    `cwd:module: file` when it lies only in the current directory, which Python searches for scripts there."""
     pip_version: str | None = None
     pip: PipConfig | None = None
     distributions: tuple[Distribution, ...] | None = None
@@ -111,7 +115,7 @@ class TargetPython:
     openmp: tuple[str, ...] | None = None
     """OpenMP runtimes shipped by installed packages: paths of libgomp, libiomp5, libomp."""
     libstdcxx: str | None = None
-    """Newest GLIBCXX that the libstdc++ the loader finds first offers."""
+    """Newest GLIBCXX that the libstdc++ the loader finds first offers, `3.4.30`."""
     read: bool = False
     """Whether the interpreter started and reported; else see the probe's status."""
 
@@ -123,7 +127,7 @@ class SmokeResult:
     device: str
     """`cpu`, `cuda:0`."""
     op: str
-    """`matmul`, `conv2d`, `backward`."""
+    """`matmul`, `conv2d`, `backward`; `start` when a device that the build is for could not be started."""
     dtype: str
     ok: bool
     error: float | None = None

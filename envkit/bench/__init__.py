@@ -1,0 +1,1 @@
+"""L5: does it train, and how fast."""

@@ -1,0 +1,1 @@
+"""L5: a plan to files, files to an environment, an environment to a proof."""

@@ -1,0 +1,75 @@
+"""Loads the catalogue from `data/*.toml`, one file a family."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+from envkit.causes.model import Cause, CauseDataError, Step
+from envkit.core.finding import SEVERITIES
+
+CATALOGUE_FAMILIES = ("driver", "framework", "hardware", "python", "host", "container")
+"""One file of data each; also what `--only` and `--skip` take."""
+
+_REQUIRED = {"key", "title", "severity", "why", "confirm", "fix", "sources"}
+_OPTIONAL = {"verify", "explains", "aliases"}
+
+
+@cache
+def catalogue() -> Mapping[str, Cause]:
+    """Every cause by its key. Raises CauseDataError when the data is wrong."""
+    causes: dict[str, Cause] = {}
+    for family in CATALOGUE_FAMILIES:
+        text = (resources.files("envkit.causes") / "data" / f"{family}.toml").read_text("utf-8")
+        for row in tomllib.loads(text)["cause"]:
+            entry = _entry(family, row)
+            if entry.key in causes:
+                raise CauseDataError(f"{family}.toml: {entry.key} is there twice")
+            causes[entry.key] = entry
+    for entry in causes.values():
+        for key in entry.explains:
+            if key not in causes:
+                raise CauseDataError(f"{entry.key} explains {key}, which is not in the catalogue")
+    return MappingProxyType(causes)
+
+
+def cause(key: str) -> Cause | None:
+    """The cause of that key or alias, or None."""
+    entries = catalogue()
+    if key in entries:
+        return entries[key]
+    return next((entry for entry in entries.values() if key in entry.aliases), None)
+
+
+def _entry(family: str, row: dict[str, Any]) -> Cause:
+    where = f"{family}.toml: {row.get('key', 'a row without key')}"
+    if missing := _REQUIRED - row.keys():
+        raise CauseDataError(f"{where} lacks {', '.join(sorted(missing))}")
+    if unknown := row.keys() - _REQUIRED - _OPTIONAL:
+        raise CauseDataError(f"{where} has unknown {', '.join(sorted(unknown))}")
+    if row["severity"] not in SEVERITIES:
+        raise CauseDataError(f"{where} has severity {row['severity']!r}")
+    steps = tuple(_step(where, step) for step in row["fix"])
+    return Cause(
+        key=row["key"],
+        family=family,
+        title=row["title"],
+        severity=row["severity"],
+        why=row["why"].strip(),
+        confirm=row["confirm"].strip(),
+        fix=steps,
+        verify=row.get("verify", f"envkit doctor --only {row['key']}"),
+        explains=tuple(row.get("explains", ())),
+        sources=tuple(row["sources"]),
+        aliases=tuple(row.get("aliases", ())),
+    )
+
+
+def _step(where: str, step: dict[str, Any]) -> Step:
+    if "say" not in step or step.keys() - {"say", "run", "when"}:
+        raise CauseDataError(f"{where}: a fix step has `say`, perhaps `run` and `when`, not {sorted(step)}")
+    return Step(say=step["say"], run=step.get("run"), when=tuple(step.get("when", "").split()))

@@ -1,0 +1,1 @@
+"""L6: options in, one call, render, exit code."""

@@ -1,0 +1,55 @@
+"""Flags that mean the same in every command."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="How the report is written.", show_default=True)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report to FILE.")
+]
+SaveOption = Annotated[
+    Path | None,
+    typer.Option("--save", metavar="FILE", help="Save what was read, without secrets and names."),
+]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="FILE|-", help="Judge what --save wrote, of this machine or another."),
+]
+PythonOption = Annotated[
+    str | None,
+    typer.Option("--python", metavar="PATH|VENV|3.12", help="The Python to look at.", show_default=False),
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="KEY|FAMILY", help="Only these checks; commas or repeated."),
+]
+SkipOption = Annotated[
+    list[str] | None, typer.Option("--skip", metavar="KEY|FAMILY", help="All checks but these.")
+]
+ListOption = Annotated[bool, typer.Option("--list", help="List the checks and stop.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Warnings make the exit code 1, too.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Every check and every fact.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Problems and the verdict only.")]
+
+
+def names(values: list[str] | None) -> tuple[str, ...]:
+    """`["a,b", "c"]` -> `("a", "b", "c")`."""
+    return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())

@@ -1,0 +1,1 @@
+"""L5: why is the loss NaN, why does it not learn, why is it slow."""

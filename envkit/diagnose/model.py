@@ -1,0 +1,92 @@
+"""The JSON of `envkit diagnose`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from envkit.core.finding import Evidence, FixStep, Proof
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Where:
+    """The place of a fault."""
+
+    file: str | None = None
+    line: int | None = None
+    module: str | None = None
+    """Qualified name of the layer, `encoder.layers.3.attn`."""
+    op: str | None = None
+    phase: Literal["forward", "backward", "optimizer", "data", "setup"] | None = None
+    samples: tuple[int, ...] = ()
+    """Dataset indices."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiagnosedCause:
+    """One fault, how sure, and how far it was proved."""
+
+    key: str
+    confidence: float
+    proof: Proof
+    where: Where
+    evidence: tuple[Evidence, ...]
+    fix: tuple[FixStep, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrimarySlowness:
+    """Where the time goes."""
+
+    key: str
+    share: float
+    """Of the step, 0..1."""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gain:
+    """What a fix would speed up: factor minus one."""
+
+    fix: str
+    predicted: tuple[float, float]
+    measured: tuple[float, float] | None = None
+    """None = not tried."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speed:
+    """The speed half of the answer."""
+
+    primary: PrimarySlowness | None
+    gains: tuple[Gain, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScriptEnd:
+    """How the user's script ended."""
+
+    exit_code: int | None
+    signal: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overhead:
+    """What watching cost, as a share of the step."""
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diagnosis:
+    """What `envkit diagnose --json` prints."""
+
+    verdict: Literal["healthy", "faulty", "unknown"]
+    causes: tuple[DiagnosedCause, ...]
+    """Faults only; () when healthy."""
+    speed: Speed | None
+    script: ScriptEnd
+    overhead: Overhead | None
+    schema: str = "envkit.diagnosis/1"

@@ -1,0 +1,1 @@
+"""L5: judges a Snapshot."""

@@ -1,0 +1,137 @@
+"""Snapshot to findings: every rule asked, consequences folded under their cause, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from envkit.causes import CATALOGUE_FAMILIES, Cause, catalogue
+from envkit.compat import Compat
+from envkit.core.errors import UsageError
+from envkit.core.finding import SEVERITIES, Finding
+from envkit.core.report import Verdict
+from envkit.doctor.outcome import Outcome, unknown
+from envkit.doctor.rules import RULES, Rule, key_of
+from envkit.facts.model import Snapshot
+
+_APT = frozenset({"ubuntu", "debian", "linuxmint", "pop", "raspbian", "kali"})
+_DNF = frozenset({"fedora", "rhel", "centos", "rocky", "almalinux", "ol", "amzn"})
+
+
+def select(only: Iterable[str], skip: Iterable[str]) -> tuple[Rule, ...]:
+    """The rules that `--only` and `--skip` leave, each a key or a family.
+
+    Raises UsageError for a name that is neither.
+    """
+    only, skip = tuple(only), tuple(skip)
+    if not only and not skip:
+        return RULES
+    wanted = {name: _expand(name) for name in (*only, *skip)}
+    chosen = {key for name in only for key in wanted[name]} or {key_of(rule) for rule in RULES}
+    dropped = {key for name in skip for key in wanted[name]}
+    return tuple(rule for rule in RULES if key_of(rule) in chosen - dropped)
+
+
+def _expand(name: str) -> frozenset[str]:
+    """Keys of rules that a key, alias or family stands for."""
+    ruled = {key_of(rule) for rule in RULES}
+    causes = [entry for key, entry in catalogue().items() if key in ruled]
+    keys = frozenset(e.key for e in causes if name in (e.key, e.family) or name in e.aliases)
+    if not keys:
+        raise UsageError(
+            f"there is no check {name!r}",
+            todo=f"take a key of `envkit doctor --list`, or a family: {', '.join(CATALOGUE_FAMILIES)}",
+        )
+    return keys
+
+
+def judge(snapshot: Snapshot, compat: Compat, rules: tuple[Rule, ...] = RULES) -> tuple[Finding, ...]:
+    """Findings of all rules: problems by severity, then unknowns, then what is fine or does not apply."""
+    findings = [_finding(key_of(rule), _ask(rule, snapshot, compat), snapshot) for rule in rules]
+    return tuple(sorted(_folded(findings), key=_rank))
+
+
+def verdict(findings: Iterable[Finding]) -> Verdict:
+    """`problems` for an error or a warning, `unknown` when nothing is wrong and something is undecided."""
+    findings = tuple(findings)
+    if any(f.outcome == "problem" and f.severity != "note" for f in findings):
+        return "problems"
+    return "unknown" if any(f.outcome == "unknown" for f in findings) else "healthy"
+
+
+def fails(findings: Iterable[Finding], *, strict: bool) -> bool:
+    """Whether the findings make the exit code 1."""
+    counted = ("error", "warning") if strict else ("error",)
+    return any(f.outcome == "problem" and f.severity in counted for f in findings)
+
+
+def _ask(rule: Rule, snapshot: Snapshot, compat: Compat) -> Outcome:
+    try:
+        return rule(snapshot, compat)
+    except Exception as error:  # a rule that trips over odd facts must not take the others with it
+        return unknown(f"this check itself failed ({type(error).__name__}: {error}); please report it")
+
+
+def _finding(key: str, outcome: Outcome, snapshot: Snapshot) -> Finding:
+    if outcome.status != "problem":
+        return Finding(key=key, outcome=outcome.status, why_unknown=outcome.why)
+    entry = catalogue()[key]
+    return Finding(
+        key=key,
+        outcome="problem",
+        title=entry.title,
+        severity=outcome.severity or entry.severity,
+        confidence=outcome.confidence,
+        summary=outcome.why,
+        evidence=outcome.evidence,
+        fix=entry.steps({**_os_slots(snapshot), **dict(outcome.slots)}),
+        verify=entry.verify,
+    )
+
+
+def _os_slots(snapshot: Snapshot) -> dict[str, str]:
+    """Which package manager's commands a fix may show."""
+    name = (snapshot.host.os_id if snapshot.host is not None else None) or ""
+    slots = {"os_ubuntu": "yes"} if name in ("ubuntu", "linuxmint", "pop") else {"os_not_ubuntu": "yes"}
+    if name in _APT:
+        slots["os_apt"] = "yes"
+    if name == "debian":
+        slots["os_debian"] = "yes"
+    if name in _DNF:
+        slots["os_fedora"] = "yes"
+    if name not in _APT | _DNF:
+        slots["os_other"] = "yes"
+    return slots
+
+
+def _folded(findings: list[Finding]) -> list[Finding]:
+    """Problems that another problem explains go into that one's `explains`."""
+    problems = {f.key: f for f in findings if f.outcome == "problem"}
+    if len(problems) < 2:
+        return findings
+    causes: dict[str, Cause] = {key: catalogue()[key] for key in problems}
+    parents = {
+        child: parent for parent, entry in causes.items() for child in entry.explains if child in problems
+    }
+    roots = {key: _root(key, parents) for key in problems}
+    kept = []
+    for finding in findings:
+        if finding.outcome == "problem" and roots[finding.key] != finding.key:
+            continue
+        children = tuple(sorted(k for k, root in roots.items() if root == finding.key and k != finding.key))
+        kept.append(replace(finding, explains=children) if finding.key in problems else finding)
+    return kept
+
+
+def _root(key: str, parents: dict[str, str]) -> str:
+    seen = {key}
+    while key in parents and parents[key] not in seen:
+        key = parents[key]
+        seen.add(key)
+    return key
+
+
+def _rank(finding: Finding) -> tuple[int, int, float]:
+    outcomes = ("problem", "unknown", "ok", "not-applicable")
+    severity = SEVERITIES.index(finding.severity) if finding.severity else len(SEVERITIES)
+    return outcomes.index(finding.outcome), severity, -(finding.confidence or 0.0)

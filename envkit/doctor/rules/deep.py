@@ -1,0 +1,65 @@
+"""What happened when the frameworks were really imported and run (`--deep`)."""
+
+from __future__ import annotations
+
+from envkit.compat import Compat
+from envkit.core import text
+from envkit.doctor import views
+from envkit.doctor.outcome import Outcome, fact, not_applicable, ok, problem, unknown
+from envkit.facts.model import Snapshot
+
+_DEEP = "only with --deep"
+
+
+def framework_import_failed(snapshot: Snapshot, compat: Compat) -> Outcome:
+    """An installed framework cannot be imported."""
+    if snapshot.deep is None:
+        tried = any(status.name == "deep" for status in snapshot.probes)
+        return unknown(views.because(snapshot, "deep")) if tried else not_applicable(_DEEP)
+    words = {"import-failed": "cannot be imported", "crashed": "crashes", "timeout": "hangs"}
+    for check in snapshot.deep:
+        if check.state in words and check.import_seconds is None:
+            lines = (check.error or "").strip().splitlines() or ["no message"]
+            return problem(
+                f"{check.framework} {words[check.state]}: {text.one_line(lines[-1])}",
+                fact(check.error_type or check.state, text.one_line(check.error or "", limit=400), "import"),
+                python=snapshot.python.executable if snapshot.python is not None else "python",
+                framework=check.framework,
+            )
+    return ok("every installed framework can be imported")
+
+
+def device_smoke_failed(snapshot: Snapshot, compat: Compat) -> Outcome:
+    """A small computation on a device fails or gives wrong numbers."""
+    if snapshot.deep is None:
+        return not_applicable(_DEEP)
+    ran = 0
+    for check in snapshot.deep:
+        if check.import_seconds is not None and check.state in ("crashed", "timeout"):
+            how = "hangs" if check.state == "timeout" else "crashes"
+            return problem(
+                f"{check.framework} {how} in a small computation",
+                fact(check.framework, check.error or check.state, "smoke test"),
+            )
+        for result in check.smoke or ():
+            ran += 1
+            if not result.ok:
+                shown = result.detail or f"relative error {result.error:.2g}"
+                return problem(
+                    f"{result.op} in {result.dtype} on {result.device} with {check.framework} fails: {shown}",
+                    fact(
+                        "relative error", result.error if result.error is not None else "none", "smoke test"
+                    ),
+                    fact("tolerance", result.tolerance, "smoke test"),
+                )
+        seen = [device for device in check.devices or () if device.startswith(("cuda", "gpu"))]
+        if check.state == "ok" and views.usable_nvidia(snapshot) and not seen:
+            return problem(
+                f"NVML lists a GPU and {check.framework} sees none",
+                fact(f"devices of {check.framework}", ", ".join(check.devices or ()) or "none", "smoke test"),
+                confidence=0.8,
+            )
+    return ok(f"{text.plural(ran, 'small computation')} agree with a float64 reference")
+
+
+RULES = (framework_import_failed, device_smoke_failed)

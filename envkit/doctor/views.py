@@ -1,0 +1,180 @@
+"""Questions that several rules ask of a Snapshot, answered once.
+
+Every function returns None where the snapshot does not hold the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from packaging.version import InvalidVersion, Version
+
+from envkit.doctor.outcome import Outcome, unknown
+from envkit.facts.gpu_model import Gpu, PciGpu
+from envkit.facts.model import Snapshot
+from envkit.facts.python_model import Distribution, TargetPython
+
+_RESERVED = frozenset({"vfio-pci", "pci-stub", "xen-pciback"})
+"""Kernel drivers that keep a device for a virtual machine, on purpose."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Build:
+    """An installed framework that was built for CUDA or for the CPU."""
+
+    name: str
+    """`torch`, `tensorflow`, `jax`."""
+    version: str
+    cuda: str | None
+    """`13.0`; an empty string for a CPU build; None when not known."""
+    archs: tuple[str, ...] | None
+    source: str
+
+
+def because(snapshot: Snapshot, *probes: str) -> str:
+    """Why the facts of these probes are missing, for an `unknown`."""
+    for status in snapshot.probes:
+        if status.name in probes and status.state != "ok":
+            return status.detail or f"the {status.name} probe: {status.state}"
+    return f"the snapshot does not hold {' or '.join(probes)} facts"
+
+
+def nvidia_pci(snapshot: Snapshot) -> tuple[PciGpu, ...] | None:
+    """NVIDIA GPUs on the bus that are this system's to use (not kept for a virtual machine)."""
+    if snapshot.pci is None:
+        return None
+    return tuple(
+        device for device in snapshot.pci if device.vendor == "nvidia" and device.driver not in _RESERVED
+    )
+
+
+def gpus(snapshot: Snapshot) -> tuple[Gpu, ...]:
+    """GPUs that NVML lists and that answer."""
+    if snapshot.nvml is None or snapshot.nvml.gpus is None:
+        return ()
+    return tuple(gpu for gpu in snapshot.nvml.gpus if gpu.state == "ok")
+
+
+def has_nvidia(snapshot: Snapshot) -> bool | None:
+    """Whether this machine has an NVIDIA GPU; None when nothing that could tell was read."""
+    nvml = snapshot.nvml
+    if nvml is not None and (nvml.gpus or nvml.state in ("gpu-lost", "version-mismatch")):
+        return True
+    if nvidia_pci(snapshot):
+        return True
+    driver = snapshot.driver
+    if driver is not None and driver.proc_gpus:
+        return True
+    if snapshot.pci is not None:
+        return False
+    return False if nvml is not None and nvml.state in ("no-library", "no-devices") else None
+
+
+def usable_nvidia(snapshot: Snapshot) -> bool:
+    """Whether NVML answers for at least one GPU."""
+    return bool(gpus(snapshot))
+
+
+def driver_version(snapshot: Snapshot) -> tuple[str, str] | None:
+    """The version of the driver in force and where it was read."""
+    if snapshot.nvml is not None and snapshot.nvml.driver_version:
+        return snapshot.nvml.driver_version, "nvmlSystemGetDriverVersion"
+    if snapshot.driver is not None and snapshot.driver.module_version:
+        return snapshot.driver.module_version, "/proc/driver/nvidia/version"
+    return None
+
+
+def in_container(snapshot: Snapshot) -> bool | None:
+    """Whether envkit looks from inside a container (WSL and hosted notebooks are not meant)."""
+    if snapshot.host is None or (snapshot.host.container is None and not snapshot.host.container_read):
+        return None
+    return snapshot.host.container in ("docker", "podman", "kubernetes", "lxc", "apptainer", "other")
+
+
+def is_wsl(snapshot: Snapshot) -> bool:
+    """Whether this is a WSL distribution."""
+    return snapshot.host is not None and snapshot.host.wsl is not None
+
+
+def env(snapshot: Snapshot, name: str) -> str | None:
+    """An environment variable; None when unset or not read."""
+    return next((var.value for var in snapshot.env or () if var.name == name), None)
+
+
+def distributions(snapshot: Snapshot, name: str) -> tuple[Distribution, ...]:
+    """Every usable copy of a distribution in the target Python, in sys.path order."""
+    if snapshot.python is None or snapshot.python.distributions is None:
+        return ()
+    return tuple(d for d in snapshot.python.distributions if d.name == name and not d.broken)
+
+
+def distribution(snapshot: Snapshot, name: str) -> Distribution | None:
+    """The copy of a distribution that the target Python imports."""
+    return next(iter(distributions(snapshot, name)), None)
+
+
+def packages_read(snapshot: Snapshot) -> bool:
+    """Whether the target Python's packages were listed."""
+    return snapshot.python is not None and snapshot.python.distributions is not None
+
+
+def target(snapshot: Snapshot) -> Outcome | TargetPython:
+    """The target Python with its packages, or why they were not read."""
+    if snapshot.python is None or snapshot.python.distributions is None:
+        return unknown(because(snapshot, "python"))
+    return snapshot.python
+
+
+def builds(snapshot: Snapshot) -> Iterator[Build]:
+    """The frameworks of the target Python."""
+    python = snapshot.python
+    if python is None:
+        return
+    if python.torch is not None and not python.torch.hip:
+        facts = python.torch
+        source = f"{facts.path}/version.py"
+        yield Build(name="torch", version=facts.version, cuda=facts.cuda, archs=facts.archs, source=source)
+    if python.tensorflow is not None and not python.tensorflow.is_rocm:
+        tf = python.tensorflow
+        cuda = "" if tf.is_cuda is False else tf.cuda
+        source = f"{tf.path}/python/platform/build_info.py"
+        yield Build(name="tensorflow", version=tf.version, cuda=cuda, archs=tf.archs, source=source)
+    for major in ("13", "12"):
+        plugin = distribution(snapshot, f"jax-cuda{major}-plugin")
+        if plugin is not None:
+            where = f"jax-cuda{major}-plugin {plugin.version}"
+            yield Build(name="jax", version=plugin.version, cuda=f"{major}.0", archs=None, source=where)
+            return
+
+
+def version(text: str | None) -> Version | None:
+    """A PEP 440 version, or None when it is none."""
+    try:
+        return None if text is None else Version(text)
+    except InvalidVersion:
+        return None
+
+
+def public(text: str) -> str:
+    """A version without its local part: `2.13.0+cu130` -> `2.13.0`."""
+    return text.partition("+")[0]
+
+
+def gpu_label(gpu: Gpu) -> str:
+    """`GPU 0 (NVIDIA H100 80GB HBM3)`."""
+    return f"GPU {gpu.index} ({gpu.name})" if gpu.name else f"GPU {gpu.index}"
+
+
+def python_minor(snapshot: Snapshot) -> str | None:
+    """`3.12` of the target Python."""
+    text = snapshot.python.version if snapshot.python is not None else None
+    match = re.match(r"\d+\.\d+", text or "")
+    return match[0] if match else None
+
+
+def platform(snapshot: Snapshot) -> str:
+    """`linux-x86_64` or `linux-aarch64`, as the compatibility tables name it."""
+    machine = snapshot.host.machine if snapshot.host is not None else None
+    return "linux-aarch64" if machine in ("aarch64", "arm64") else "linux-x86_64"

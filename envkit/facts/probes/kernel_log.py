@@ -1,0 +1,168 @@
+"""What the NVIDIA driver, and the kernel about it, wrote to the kernel log since boot."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from envkit.core.machine import Machine
+from envkit.core.text import one_line
+from envkit.facts.gpu_model import KernelNote, Xid
+from envkit.facts.probe import Probe, ProbeStop
+
+_LOG = "/dev/kmsg"
+_RECORD = 1 << 13
+"""Bytes that one read must have room for (PRINTK_MESSAGE_MAX is 2048, older kernels wrote up to 8192)."""
+_KEEP = 4 << 20
+"""Bytes kept, the newest."""
+_READ_SECONDS = 0.6
+_MAX_XIDS = 500
+_MAX_NOTES = 100
+_MAX_LINE = 2000
+
+_XID = re.compile(r"NVRM: Xid \((?:PCI:)?([0-9a-fA-F:.]{5,16})\): (\d{1,4})\b")
+_ADDRESS = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[0-9a-f]{2})(?:\.([0-7]))?")
+_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
+
+_NOTES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("fallen-off-bus", ("NVRM: ", "fallen off the bus")),
+    ("api-mismatch", ("NVRM: API mismatch",)),
+    ("unsupported-gpu", ("NVRM: ", "not supported by")),
+    ("legacy-gpu", ("NVRM: ", "Legacy driver")),
+    ("bar-unassigned", ("NVRM: ", "PCI I/O region assigned to your NVIDIA device is invalid")),
+    ("bound-elsewhere", ("NVRM: ", "is already bound to")),
+    ("init-failed", ("NVRM: ", "RmInitAdapter failed")),
+    ("firmware-missing", ("Direct firmware load for nvidia/", "failed")),
+    ("probe-failed", ("NVRM: ", "probe routine failed")),
+    ("probe-failed", ("NVRM: ", "probe routine was not called")),
+    ("probe-failed", ("NVRM: ", "None of the NVIDIA devices were")),
+    ("probe-failed", ("nvidia", ": probe of ", " failed with error")),
+    ("probe-failed", ("nvidia ", ": probe with driver nvidia failed")),
+    ("module-rejected", ("Loading of unsigned module is rejected",)),
+    ("module-rejected", ("Loading of module with unavailable key is rejected",)),
+    ("module-rejected", ("Lockdown: ", "unsigned module loading is restricted")),
+    ("module-unverified", ("nvidia", "module verification failed")),
+    ("module-wrong-kernel", ("nvidia", "disagrees about version of symbol")),
+    ("module-wrong-kernel", ("nvidia", "version magic")),
+    ("switch-error", ("nvidia-nvswitch", "SXid")),
+)
+"""Kinds and the literals that a line has, in this order; the first that fits names it. `module-unverified`
+alone harms nothing: it says that the module is not signed, on a kernel that does not insist."""
+
+
+def read(machine: Machine) -> dict[str, Any]:
+    """`xids` and `kernel_notes`, oldest first."""
+    return parse(_text(machine))
+
+
+def parse(log: str) -> dict[str, Any]:
+    """`xids` and `kernel_notes` from the text of /dev/kmsg; lines of other kinds are passed over.
+
+    A record is `priority,sequence,microseconds,flags;text` and lines of ` KEY=value`
+    (Documentation/ABI/testing/dev-kmsg).
+    """
+    xids: deque[Xid] = deque(maxlen=_MAX_XIDS)
+    notes: deque[KernelNote] = deque(maxlen=_MAX_NOTES)
+    for line in log.split("\n"):
+        # the cheap test first: a log has 10,000 lines, and few of them concern us
+        if "NVRM" not in line and "nvidia" not in line and "module" not in line:
+            continue
+        seconds, text = _record(line[:_MAX_LINE])
+        xid = _xid(text, seconds)
+        if xid is not None:
+            xids.append(xid)
+        elif kind := _kind(text):
+            notes.append(KernelNote(kind=kind, text=one_line(text, limit=400), seconds=seconds))
+    return {"xids": tuple(xids), "kernel_notes": tuple(notes)}
+
+
+def _record(line: str) -> tuple[float | None, str]:
+    prefix, semicolon, text = line.partition(";")
+    fields = prefix.split(",")
+    if not semicolon or len(fields) < 4:
+        return None, line
+    text = _ESCAPE.sub(lambda m: chr(int(m[1], 16)), text)
+    return (int(fields[2]) / 1e6 if fields[2].isascii() and fields[2].isdigit() else None), text
+
+
+def _xid(text: str, seconds: float | None) -> Xid | None:
+    found = _XID.search(text)
+    if found is None:
+        return None
+    return Xid(
+        code=int(found[2]),
+        pci_address=_address(found[1]),
+        seconds=seconds,
+        text=one_line(text[found.start() :], limit=400),
+    )
+
+
+def _address(text: str) -> str | None:
+    """`0000:3b:00.0` from the driver's `0000:3b:00`, or from `3b:00.0`."""
+    found = _ADDRESS.fullmatch(text.lower())
+    if found is None:
+        return None
+    domain = (found[1] or "0").lstrip("0").rjust(4, "0")
+    return f"{domain}:{found[2]}.{found[3] or '0'}"
+
+
+def _kind(text: str) -> str | None:
+    return next((kind for kind, literals in _NOTES if _has(text, literals)), None)
+
+
+def _has(text: str, literals: tuple[str, ...]) -> bool:
+    at = 0
+    for literal in literals:
+        at = text.find(literal, at)
+        if at < 0:
+            return False
+        at += len(literal)
+    return True
+
+
+def _text(machine: Machine) -> str:
+    """The log, from its oldest record still kept to now."""
+    try:
+        fd = os.open(machine.at(_LOG), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise ProbeStop("skipped", f"there is no {_LOG}, as in most containers") from None
+    except PermissionError:
+        raise ProbeStop(
+            "denied", "the kernel log may be read by root only (kernel.dmesg_restrict=1)"
+        ) from None
+    try:
+        chunks: deque[bytes] = deque()
+        kept = 0
+        for chunk in _records(fd):
+            chunks.append(chunk)
+            kept += len(chunk)
+            while kept > _KEEP:
+                kept -= len(chunks.popleft())
+    finally:
+        os.close(fd)
+    return b"".join(chunks).decode("utf-8", "replace")
+
+
+def _records(fd: int) -> Iterator[bytes]:
+    deadline = time.monotonic() + _READ_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            chunk = os.read(fd, _RECORD)
+        except BlockingIOError:
+            return  # all that there is
+        except BrokenPipeError:
+            continue  # the record was overwritten while we read; the next read gives the oldest one left
+        except InterruptedError:
+            continue
+        except PermissionError:
+            raise ProbeStop("denied", "the kernel log may be read by root only") from None
+        if not chunk:
+            return  # the end of a recorded log
+        yield chunk
+
+
+PROBE = Probe(name="kernel-log", field="xids", limit=1.0, read=read)

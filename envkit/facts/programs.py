@@ -1,0 +1,124 @@
+"""Looks at PATH and at directories that may hang, through `look_child.py`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from envkit.core.machine import Machine
+from envkit.core.proc import Command
+
+_CHILD = Path(__file__).with_name("look_child.py")
+LIMIT = 0.8
+"""Seconds that the child gives each item."""
+_START = 0.6
+"""Seconds more that the child itself may take to start and to end."""
+
+LookState = Literal["ok", "absent", "timeout", "denied", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Space:
+    """What statvfs says of a directory; sizes are bytes."""
+
+    state: LookState
+    """`absent` = the directory is not there; the figures are those of its nearest parent that is."""
+    real: str | None = None
+    """The directory looked at, without symbolic links."""
+    total: int | None = None
+    free: int | None = None
+    """For an ordinary user."""
+    inodes_total: int | None = None
+    """0 where the file system makes inodes as needed."""
+    inodes_free: int | None = None
+    read_only: bool | None = None
+    writable: bool | None = None
+    seconds: float | None = None
+
+
+def which(machine: Machine, names: Sequence[str]) -> dict[str, str | None] | None:
+    """Where programs are on the machine's PATH.
+
+    Returns None when nothing could be looked at. Of each name: its path, an empty string when it is not on
+    PATH, None when a directory of PATH did not answer in time.
+    """
+    answers = _look(machine, "which", {"which": list(names), "path": machine.env.get("PATH", os.defpath)})
+    if answers is None:
+        return None
+    found: dict[str, str | None] = dict.fromkeys(names)
+    for answer in answers:
+        name, path = answer.get("which"), answer.get("found")
+        if isinstance(name, str) and name in found and isinstance(path, str):
+            found[name] = path
+    return found
+
+
+def spaces(machine: Machine, paths: Sequence[str]) -> dict[str, Space] | None:
+    """`Space` of each path; None when nothing could be looked at."""
+    answers = _look(machine, "statfs", {"statfs": list(dict.fromkeys(paths))})
+    if answers is None:
+        return None
+    found = {path: Space(state="timeout") for path in paths}
+    for answer in answers:
+        path = answer.get("statfs")
+        if isinstance(path, str) and path in found:
+            found[path] = _space(answer)
+    return found
+
+
+def _space(answer: dict[str, Any]) -> Space:
+    state = _STATES.get(str(answer.get("state")), "failed")
+    values = {
+        name: value
+        for name, kind in _KINDS.items()
+        if isinstance(value := answer.get(name), kind) and (kind is bool or not isinstance(value, bool))
+    }
+    return Space(state=state, **values)
+
+
+_STATES: dict[str, LookState] = {
+    "ok": "ok",
+    "absent": "absent",
+    "timeout": "timeout",
+    "denied": "denied",
+}
+_KINDS: dict[str, Any] = {
+    "real": str,
+    "total": int,
+    "free": int,
+    "inodes_total": int,
+    "inodes_free": int,
+    "read_only": bool,
+    "writable": bool,
+    "seconds": int | float,
+}
+
+
+def _look(machine: Machine, name: str, request: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The child's answers; what it had printed before its own limit counts."""
+    if not sys.executable:
+        return None
+    result = machine.run(
+        Command(
+            name=name,
+            argv=(sys.executable, "-I", "-S", str(_CHILD)),
+            limit=LIMIT + _START,
+            stdin=json.dumps({**request, "limit": LIMIT}).encode(),
+        )
+    )
+    if result.state not in ("done", "timeout") or (result.state == "done" and result.code != 0):
+        return None
+    answers: list[dict[str, Any]] = []
+    for line in result.stdout.splitlines():
+        try:
+            answer = json.loads(line)
+        except ValueError:  # the line that a killed child was about to write
+            continue
+        if isinstance(answer, dict):
+            answers.append(answer)
+    return answers

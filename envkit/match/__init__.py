@@ -1,0 +1,1 @@
+"""L4: error text and a Snapshot to ranked causes."""

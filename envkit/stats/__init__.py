@@ -1,0 +1,1 @@
+"""L2: medians, intervals, comparison of paired runs. Pure."""
