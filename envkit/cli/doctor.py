@@ -27,6 +27,8 @@ from envkit.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from envkit.core.codec import Loaded
+    from envkit.core.finding import Finding
+    from envkit.doctor.rules import Rule
     from envkit.facts.model import Snapshot
 
 
@@ -55,28 +57,44 @@ def doctor(
     Reads only: nothing is changed, nothing is sent. Exit code 1 when something of severity error was found.
     """
     from envkit.cli.output import emit
-    from envkit.compat import load_compat
-    from envkit.doctor.judge import fails, judge, select
 
     if source is not None and (python is not None or deep):
         raise UsageError(
             "--from judges a file", todo="leave out --python and --deep, which look at this machine"
         )
-    rules = select(names(only), names(skip))
     if list_checks:
         emit(_checks(), output)
         return
+    chosen, dropped = names(only), names(skip)
+    if chosen or dropped:
+        _rules(chosen, dropped)
     loaded = _load(source) if source is not None else None
     snapshot = loaded.value if loaded is not None else _gather(python, deep, limit)
     if save is not None:
         _save(snapshot, loaded, save)
-    findings = judge(snapshot, load_compat(), rules)
+    from envkit.compat import load_compat
+    from envkit.doctor.judge import fails, judge
+
+    findings = judge(snapshot, load_compat(), _rules(chosen, dropped))
     emit(
         _rendered(snapshot, findings, Format.JSON if json else format, verbose, quiet, output is not None),
         output,
     )
     if fails(findings, strict=strict):
         raise typer.Exit(ExitCode.PROBLEM)
+
+
+def _rules(only: tuple[str, ...], skip: tuple[str, ...]) -> tuple[Rule, ...]:
+    from envkit.doctor.judge import select
+
+    return select(only, skip)
+
+
+def _warm() -> None:
+    """Import what judging and rendering need while the probes wait for their children."""
+    from envkit.compat import load_compat
+
+    load_compat()
 
 
 def _gather(python: str | None, deep: bool, limit: float) -> Snapshot:
@@ -87,7 +105,7 @@ def _gather(python: str | None, deep: bool, limit: float) -> Snapshot:
         if sys.stderr.isatty():
             sys.stderr.write(f"still waiting for: {', '.join(awaited)}\n")
 
-    return gather(Machine.here(), python=python, deep=deep, budget=limit, waiting=waiting)
+    return gather(Machine.here(), python=python, deep=deep, budget=limit, meanwhile=_warm, waiting=waiting)
 
 
 def _load(source: str) -> Loaded[Snapshot]:
@@ -107,7 +125,7 @@ def _save(snapshot: Snapshot, loaded: Loaded[Snapshot] | None, target: object) -
 
 def _rendered(
     snapshot: Snapshot,
-    findings: tuple,  # type: ignore[type-arg]
+    findings: tuple[Finding, ...],
     format: Format,  # noqa: A002
     verbose: bool,
     quiet: bool,

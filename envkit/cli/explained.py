@@ -25,9 +25,10 @@ def one(entry: Cause) -> Report:
         sections.append(Section(title="What it explains", blocks=(Text(text=", ".join(entry.explains)),)))
     sections.append(Section(title="Sources", blocks=(Text(text="\n".join(entry.sources)),)))
     return Report(
-        command="explain",
+        command="envkit explain",
         verdict="healthy",
         headline=f"{entry.key}: {entry.title} ({entry.family}, {entry.severity})",
+        conclusion=f"`envkit doctor --only {entry.key}` looks for it on this machine.",
         sections=tuple(sections),
     )
 
@@ -37,9 +38,10 @@ def listing(entries: Iterable[Cause]) -> Report:
     rows = tuple((entry.key, entry.family, entry.title) for entry in entries)
     columns = (Column(title="key"), Column(title="family"), Column(title="what it is"))
     return Report(
-        command="explain",
+        command="envkit explain",
         verdict="healthy",
-        headline=f"{len(rows)} causes; `envkit explain KEY` prints one",
+        headline=f"{len(rows)} causes",
+        conclusion="`envkit explain KEY` prints what is known of one.",
         sections=(Section(title="Causes", blocks=(Table(columns=columns, rows=rows),)),),
     )
 

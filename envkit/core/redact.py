@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from envkit.core.text import encodable
+
 _URL_CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.\-]{1,20}://)[^/\s@'\"]{1,300}@")
 _QUERY_SECRET = re.compile(
     r"(?P<name>(?:token|key|secret|password|passwd|pwd|auth|signature|sig|credential)s?=)[^&\s'\"]+", re.I
@@ -85,7 +87,7 @@ def saved(value: Any, identity: Identity) -> Any:
 
     def visit(node: Any) -> Any:
         if isinstance(node, str):
-            return identities(secrets(node), patterns)
+            return identities(secrets(encodable(node)), patterns)
         if isinstance(node, Mapping):
             return {key: visit(item) for key, item in node.items()}
         if isinstance(node, list | tuple):

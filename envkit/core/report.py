@@ -1,7 +1,8 @@
 """The values that renderers know: a report, its findings, and sections made of blocks.
 
 Every command turns its answer into a `Report`; `envkit.report` turns a `Report` into text, JSON, Markdown or
-HTML, and knows nothing else.
+HTML, and knows nothing else. Blocks are msgspec structs and not dataclasses because they form a union whose
+members have to be told apart when a saved report is loaded: each carries its `kind`.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
+
 from envkit.core.finding import Finding
 
 Cell = str | int | float | None
 Verdict = Literal["healthy", "problems", "unknown", "faulty", "same", "faster", "slower", "inconclusive"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Text:
+class Text(Struct, frozen=True, kw_only=True, tag_field="kind", tag="text"):
     """A paragraph."""
 
     text: str
-    kind: Literal["text"] = "text"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,12 +33,10 @@ class Pair:
     note: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeyValues:
+class KeyValues(Struct, frozen=True, kw_only=True, tag_field="kind", tag="key-values"):
     """Facts, one a line."""
 
     pairs: tuple[Pair, ...]
-    kind: Literal["key-values"] = "key-values"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,14 +48,12 @@ class Column:
     align: Literal["left", "right"] = "left"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
+class Table(Struct, frozen=True, kw_only=True, tag_field="kind", tag="table"):
     """Rows of equal length under columns with units."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str | None = None
-    kind: Literal["table"] = "table"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,8 +75,7 @@ class Line:
     """low and high are empty, or as long as y."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Series:
+class Series(Struct, frozen=True, kw_only=True, tag_field="kind", tag="series"):
     """Curves over one x axis."""
 
     x: tuple[float, ...]
@@ -88,7 +84,6 @@ class Series:
     y_label: str = ""
     log_y: bool = False
     marks: tuple[Mark, ...] = ()
-    kind: Literal["series"] = "series"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,17 +96,14 @@ class Bar:
     high: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bars:
+class Bars(Struct, frozen=True, kw_only=True, tag_field="kind", tag="bars"):
     """Labelled magnitudes of one unit."""
 
     bars: tuple[Bar, ...]
     unit: str = ""
-    kind: Literal["bars"] = "bars"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Code:
+class Code(Struct, frozen=True, kw_only=True, tag_field="kind", tag="code"):
     """Lines of a file, some of them marked."""
 
     path: str
@@ -119,15 +111,12 @@ class Code:
     first_line: int = 1
     marked: tuple[int, ...] = ()
     """Line numbers of the file, 1-based."""
-    kind: Literal["code"] = "code"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Diff:
+class Diff(Struct, frozen=True, kw_only=True, tag_field="kind", tag="diff"):
     """A unified diff."""
 
     text: str
-    kind: Literal["diff"] = "diff"
 
 
 Block = Text | KeyValues | Table | Series | Bars | Code | Diff
@@ -148,9 +137,12 @@ class Report:
     """The answer of a command."""
 
     command: str
+    """As it was typed: `envkit doctor`."""
     verdict: Verdict
     headline: str = ""
     """What was looked at, in one line."""
+    conclusion: str = ""
+    """Said at the end instead of what the verdict alone would say."""
     findings: tuple[Finding, ...] = ()
     sections: tuple[Section, ...] = ()
     notes: tuple[str, ...] = ()

@@ -6,20 +6,25 @@ import re
 
 # CSI, OSC (ended by BEL or ST), and two-byte escapes, then what is left of C0, DEL and C1.
 _ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
 # Direction overrides and invisible separators can make a terminal show something other than the text.
-_BIDI = re.compile("[\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_BIDI = re.compile("[\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 def plain(text: str, *, limit: int = 10_000) -> str:
     """Text without ANSI sequences, control characters and direction overrides, cut to `limit` characters.
 
-    Tabs and newlines stay.
+    Tabs and newlines stay. Lone surrogates (a path that is not UTF-8) become `?`.
     """
     text = text[: limit * 2].replace("\r\n", "\n").replace("\r", "\n")
-    text = _BIDI.sub("", _ESCAPES.sub("", text))
+    text = _BIDI.sub("", _ESCAPES.sub("", encodable(text)))
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def encodable(text: str) -> str:
+    """The text with lone surrogates, which UTF-8 cannot hold, replaced by `?`."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def one_line(text: str, *, limit: int = 200) -> str:

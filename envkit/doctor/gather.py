@@ -51,6 +51,7 @@ def gather(
     python: str | None = None,
     deep: bool = False,
     budget: float = BUDGET,
+    meanwhile: Callable[[], object] | None = None,
     waiting: Callable[[tuple[str, ...]], None] | None = None,
 ) -> Snapshot:
     """Read a machine and its target Python.
@@ -60,6 +61,7 @@ def gather(
         python: what `--python` named; None = the one that a person's shell would train with.
         deep: also import each framework and compute with it, in children of their own.
         budget: seconds for all probes together.
+        meanwhile: work of the caller's for the time that the probes wait.
         waiting: told once what is still awaited after a second.
 
     Raises:
@@ -69,4 +71,4 @@ def gather(
     probes = [python_probe(target.executable, target.why, limit=budget), *PROBES]
     if deep:
         probes.append(deep_probe(target.executable))
-    return collect(machine, probes, budget=budget, waiting=waiting)
+    return collect(machine, probes, budget=budget, meanwhile=meanwhile, waiting=waiting)

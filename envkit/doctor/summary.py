@@ -18,7 +18,7 @@ def report(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Report:
     sections = [Section(title="This machine", blocks=(KeyValues(pairs=tuple(_machine(snapshot))),))]
     sections += [section for section in _details(snapshot) if section.blocks]
     return Report(
-        command="doctor",
+        command="envkit doctor",
         verdict=verdict(findings),
         headline=headline(snapshot),
         findings=findings,
@@ -154,9 +154,9 @@ def _details(snapshot: Snapshot) -> Iterator[Section]:
         columns = tuple(Column(title=title) for title in ("package", "version", "installed by", "where"))
         yield Section(title="Packages", blocks=(Table(columns=columns, rows=rows),), detail=True)
     if snapshot.libraries:
-        rows = tuple((lib.soname, lib.version, lib.via, lib.path) for lib in snapshot.libraries)
+        found = tuple((lib.soname, lib.version, str(lib.via), lib.path) for lib in snapshot.libraries)
         columns = tuple(Column(title=title) for title in ("library", "version", "found by", "file"))
-        yield Section(title="CUDA libraries", blocks=(Table(columns=columns, rows=rows),), detail=True)
+        yield Section(title="CUDA libraries", blocks=(Table(columns=columns, rows=found),), detail=True)
     if snapshot.deep:
         yield _smoke(snapshot)
     if snapshot.env:

@@ -38,6 +38,7 @@ def collect(
     probes: Sequence[Probe],
     *,
     budget: float = BUDGET,
+    meanwhile: Callable[[], object] | None = None,
     waiting: Callable[[tuple[str, ...]], None] | None = None,
 ) -> Snapshot:
     """Read the machine once.
@@ -49,12 +50,15 @@ def collect(
         machine: where to look.
         probes: what to read; names are unique.
         budget: seconds for all probes together; the limit of a probe that is not patient is cut to it.
+        meanwhile: called in this thread once all probes have started, while they wait for their children.
         waiting: called once, with the names of the probes that are still awaited after a second.
     """
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     start = time.monotonic()
     for probe in probes:
         threading.Thread(target=_guarded, args=(probe, machine, answers), daemon=True).start()
+    if meanwhile is not None:
+        meanwhile()
     deadlines = {p.name: start + (p.limit if p.patient else min(p.limit, budget)) for p in probes}
     done: dict[str, _Answer] = {}
     while len(done) < len(deadlines):

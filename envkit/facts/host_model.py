@@ -79,6 +79,7 @@ class Cpu:
     sockets: int | None = None
     threads_per_core: int | None = None
     numa_nodes: int | None = None
+    """Nodes that have CPUs; the memory of a GPU may be a node without."""
     flags: tuple[str, ...] | None = None
     """Only those that matter for numeric code: avx, avx2, fma, avx512f, amx_bf16, asimd, sve, ..."""
     governor: str | None = None
@@ -93,11 +94,12 @@ class Cpu:
     """CPUs that the cgroup's bandwidth limit amounts to, the tightest of all ancestors; None = unlimited
     when `cgroup` is set."""
     cgroup: Literal["v1", "v2", "hybrid"] | None = None
+    """None when the group's files cannot be seen."""
     effective: float | None = None
     """min(affinity, cpuset, quota)."""
     throttled_periods: int | None = None
     periods: int | None = None
-    """`nr_throttled` and `nr_periods` of cpu.stat, since the cgroup was made."""
+    """`nr_throttled` and `nr_periods` of cpu.stat since the cgroup was made, of the group with the quota."""
     throttled_seconds: float | None = None
     steal_share: float | None = None
     """Share of CPU time that the hypervisor took, since boot, 0..1."""
@@ -117,9 +119,10 @@ class Memory:
     cgroup_limit: int | None = None
     """The tightest of all ancestors; None = unlimited when `cgroup_read`."""
     cgroup_used: int | None = None
+    """Usage less inactive page cache, of the group that has the limit, or of the process's own."""
     cgroup_read: bool = False
     oom_kills: int | None = None
-    """`oom_kill` events of this cgroup."""
+    """`oom_kill` events of the group that has the limit, or of the process's own."""
     oom_kills_host: int | None = None
     """`oom_kill` of /proc/vmstat, since boot."""
     shm_total: int | None = None
@@ -128,7 +131,8 @@ class Memory:
     thp: str | None = None
     """Transparent huge pages: `always`, `madvise`, `never`."""
     pressure: float | None = None
-    """Share of the last 60 s in which all tasks waited for memory, 0..1 (`full avg60` of PSI)."""
+    """Share of the last 60 s in which all tasks waited for memory, 0..1 (`full avg60` of PSI); the worse of
+    the machine's and the cgroup's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,7 +175,7 @@ class Processes:
     total: int | None = None
     zombies: int | None = None
     stuck: tuple[StuckProcess, ...] | None = None
-    """In state D at two looks a moment apart."""
+    """In state D at two looks a moment apart, without a context switch between; kernel threads left out."""
     hidden: bool | None = None
     """/proc is mounted with hidepid, or another PID namespace: others' processes cannot be seen."""
 
@@ -186,6 +190,7 @@ class Storage:
     mount: str | None = None
     fstype: str | None = None
     device: str | None = None
+    """Source of the mount, a file server's name replaced by `<server>`."""
     total: int | None = None
     free: int | None = None
     inodes_total: int | None = None
@@ -193,5 +198,6 @@ class Storage:
     read_only: bool | None = None
     writable: bool | None = None
     state: Literal["ok", "absent", "timeout", "denied", "failed"] = "ok"
+    """`absent` = the directory is not there yet; the figures are those of its nearest parent that is."""
     seconds: float | None = None
     """How long statvfs took."""

@@ -74,20 +74,16 @@ class Calls:
             self.unread[:] = before
         return value
 
-    def struct(self, handle: Any, *choices: tuple[str, str]) -> Any:
-        """A struct that a function fills: the first pair of function and struct that works, or None."""
+    def struct(self, handle: Any, *choices: tuple[str, ctypes.Structure]) -> Any:
+        """The first struct that the function beside it fills, or None."""
         before = list(self.unread)
-        noted: list[str] = []
-        for function, kind in choices:
-            made = getattr(self.nvml, kind, None)
-            if made is None:
-                continue
-            value = made()
-            if self.get(function, handle, ctypes.byref(value)) is not None:
+        noted = before
+        for function, struct in choices:
+            if self.get(function, handle, ctypes.byref(struct)) is not None:
                 self.unread[:] = before
-                return value
-            noted = noted or list(self.unread)
-        self.unread[:] = noted or before
+                return struct
+            noted = list(self.unread) if noted == before else noted
+        self.unread[:] = noted
         return None
 
     def fields(self, handle: Any, *wanted: int | tuple[int, int]) -> dict[tuple[int, int], int]:

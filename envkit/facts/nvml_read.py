@@ -12,6 +12,7 @@ from typing import Any
 from envkit.facts import nvml_names as names
 from envkit.facts.nvml_calls import GPU_IS_LOST, NO_PERMISSION, NOT_FOUND, Call, Calls
 from envkit.facts.nvml_shared import fabric, nvlinks, pci_address, processes
+from envkit.facts.nvml_structs import SramErrors, versioned
 
 
 class Reader:
@@ -77,9 +78,7 @@ class Reader:
         for error, word in enumerate(("corrected", "uncorrected")):
             for counter, life in enumerate(("volatile", "aggregate")):
                 ecc[f"{word}_{life}"] = self._get("nvmlDeviceGetTotalEccErrors", error, counter)
-        sram = self.calls.struct(
-            self.handle, ("nvmlDeviceGetSramEccErrorStatus", "c_nvmlEccSramErrorStatus_v1_t")
-        )
+        sram = self.calls.struct(self.handle, ("nvmlDeviceGetSramEccErrorStatus", versioned(SramErrors, 1)))
         ecc["sram_threshold_exceeded"] = None if sram is None else bool(sram.bThresholdExceeded)
         # Page retirement is what GPUs before Ampere have in place of row remapping.
         retired = [self._get("nvmlDeviceGetRetiredPages", cause) for cause in (0, 1)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from envkit.facts import nvml_names as names
 from envkit.facts.nvml_calls import INVALID_ARGUMENT, NOT_SUPPORTED, Call, Calls
+from envkit.facts.nvml_structs import Fabric, FabricV2, FabricV3, versioned
 
 
 def pci_address(info: Any) -> str:
@@ -19,9 +20,9 @@ def fabric(calls: Calls, handle: Any) -> dict[str, Any]:
     """The fields `fabric_state` and `fabric_status`; nothing when the driver does not know of fabrics."""
     info = calls.struct(
         handle,
-        ("nvmlDeviceGetGpuFabricInfoV", "c_nvmlGpuFabricInfo_v3_t"),
-        ("nvmlDeviceGetGpuFabricInfoV", "c_nvmlGpuFabricInfo_v2_t"),
-        ("nvmlDeviceGetGpuFabricInfo", "c_nvmlGpuFabricInfo_t"),
+        ("nvmlDeviceGetGpuFabricInfoV", versioned(FabricV3, 3)),
+        ("nvmlDeviceGetGpuFabricInfoV", versioned(FabricV2, 2)),
+        ("nvmlDeviceGetGpuFabricInfo", Fabric()),
     )
     if info is None:
         return {}

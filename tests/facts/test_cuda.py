@@ -119,9 +119,7 @@ def test_a_real_child_looks_at_cuda_home_elsewhere(tmp_path):
 def test_a_cuda_home_elsewhere_with_only_a_header(tmp_path):
     write(tmp_path, "home/include/cuda.h", "#define CUDA_VERSION 11080\n")
     here = Machine(root=tmp_path / "root", env={"CUDA_HOME": str(tmp_path / "home")}, run=run)
-    assert cuda.read(here).toolkits == (
-        Toolkit(path=str(tmp_path / "home"), version="11.8", has_nvcc=False),
-    )
+    assert cuda.read(here).toolkits == (Toolkit(path=str(tmp_path / "home"), version="11.8", has_nvcc=False),)
 
 
 @given(st.text(max_size=300))
@@ -133,7 +131,9 @@ def test_any_text_is_read(text):
 
 
 @given(
-    st.recursive(st.none() | st.text(max_size=8) | st.integers(), lambda v: st.dictionaries(st.text(max_size=8), v))
+    st.recursive(
+        st.none() | st.text(max_size=8) | st.integers(), lambda v: st.dictionaries(st.text(max_size=8), v)
+    )
 )
 def test_any_json_is_read(value):
     cuda.versions(json.dumps(value))

@@ -6,11 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envkit.core.codec import dumps
 from envkit.core.machine import Machine
 from envkit.core.proc import Result
+from envkit.facts.collect import collect
 from envkit.facts.gpu_model import DeviceNode, DkmsModule
-from envkit.facts.probes import dpkg, driver, driver_library, driver_modules
-from tests.recorded import recorded
+from envkit.facts.probes import (
+    containers,
+    cuda,
+    dpkg,
+    driver,
+    driver_library,
+    driver_modules,
+    kernel_log,
+    pci,
+)
+from tests.recorded import MACHINES, recorded
 
 
 def bare(root, **env) -> Machine:
@@ -21,6 +32,19 @@ def write(root, path, text="x"):
     file = root / path.lstrip("/")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
+
+
+GPU_PROBES = (pci.PROBE, driver.PROBE, kernel_log.PROBE, cuda.PROBE, containers.PROBE)
+TREES = sorted(folder.name for folder in MACHINES.iterdir() if folder.name.startswith(("gpu-", "ctr-")))
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_every_recorded_machine_is_read_whole(name):
+    snapshot = collect(recorded(name), GPU_PROBES, budget=60)
+    not_read = {status.name for status in snapshot.probes if status.state != "ok"}
+    assert not_read == ({"kernel-log"} if name == "gpu-in-container-no-nodes" else set())
+    assert snapshot.driver is not None and snapshot.containers is not None
+    assert dumps(snapshot)
 
 
 def test_a_healthy_desktop():
@@ -106,9 +130,7 @@ def test_the_fabric_manager(name, state):
     assert found.fabric_manager_version == found.module_version == "550.54.15"
     assert found.open_module is True
     assert found.proc_gpus == 8
-    assert found.module_files == (
-        "/lib/modules/5.15.0-105-generic/kernel/nvidia-550-server-open/nvidia.ko",
-    )
+    assert found.module_files == ("/lib/modules/5.15.0-105-generic/kernel/nvidia-550-server-open/nvidia.ko",)
     paths = [node.path for node in found.nodes or ()]
     assert paths.count("/dev/nvidia7") == 1
     assert "/dev/nvidia-caps/nvidia-cap1" in paths
@@ -240,7 +262,11 @@ def test_debians_alternatives_are_followed(tmp_path):
 @pytest.mark.parametrize(
     "text, version, is_open",
     [
-        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  384.130  Wed Mar 21 03:37:26 PDT 2018", "384.130", False),
+        (
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  384.130  Wed Mar 21 03:37:26 PDT 2018",
+            "384.130",
+            False,
+        ),
         ("NVRM version: NVIDIA UNIX aarch64 Kernel Module  470.82.01  Wed Oct 27", "470.82.01", False),
         (
             "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.124.06  Release Build  (x@y)  Wed",

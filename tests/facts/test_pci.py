@@ -124,7 +124,15 @@ def test_links_of_a_recorded_tree_stay_inside_it(tmp_path):
     assert links.resolve(machine, "/..") == "/"
 
 
-DATABASE = b"1002  AMD\n\t744c  Navi 31\n\t2684  not this\n10de  NVIDIA\n\t2684  AD102\n\t\t10de 167c  a board\nC 03  Display\n\t00  VGA\n"
+DATABASE = b"""1002  AMD
+	744c  Navi 31
+	2684  not this
+10de  NVIDIA
+	2684  AD102
+		10de 167c  a board
+C 03  Display
+	00  VGA
+"""
 
 
 def test_names_are_looked_for_in_the_vendors_own_block():

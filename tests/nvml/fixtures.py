@@ -34,8 +34,8 @@ class Scenario:
     name: str
     path: Path
     expect: str
-    """The cause that doctor must find in the hardware; `none`: it must find none; `unknown`: it cannot
-    tell."""
+    """The cause that doctor must find in the hardware; `none`: it must find none; `unknown`: NVML
+    alone cannot tell."""
     library: str = "new"
     """The build of the stub: `new`, `old-driver`, `long-process`."""
     about: str = ""

@@ -164,6 +164,7 @@ def test_shadows(venv, tmp_path):
     (here / "os.py").write_text("")
     (here / "random.py").write_text("")
     (here / "tests.py").write_text("")
+    (here / "time.py").write_text("")  # built in: cannot be hidden
     found = facts(venv, env={"PYTHONPATH": str(stray)}, cwd=here).python
     assert found["shadows"] == [
         f"json: {stray}/json.py",

@@ -72,6 +72,18 @@ def test_architectures_of_a_few_kernels_do_not_count(tmp_path):
     assert fatbin.common(found) == ["sm_75", "sm_80", "sm_90a", "sm_100", "sm_120", "compute_120"]
 
 
+@pytest.mark.cc
+def test_a_large_library_is_sampled(tmp_path):
+    """One container in five after the first 32; padding and sizes of all are followed."""
+    (tmp_path / "code.s").write_text(
+        f'.section .nv_fatbin,"a"\n.balign 8\n.rept 60\n.incbin "{DATA}/compressed.fatbin"\n.balign 8\n.endr\n'
+    )
+    library = tmp_path / "libtorch_cuda.so"
+    subprocess.run(["gcc", "-shared", str(tmp_path / "code.s"), "-o", str(library)], check=True)
+    with Elf(library) as elf:
+        assert fatbin.counts(elf, 60) == dict.fromkeys(ALL, 32 + 5)
+
+
 def test_out_of_time_gives_nothing():
     with Elf(DATA / "libkernels.so") as elf, pytest.raises(fatbin.OutOfTimeError):
         fatbin.counts(elf, -1)

@@ -50,8 +50,6 @@ def get(path: str, target: str, deadline: float) -> Answer:
             connection.settimeout(_left(deadline))
             connection.sendall(request)
             return _receive(connection, deadline)
-    except SocketError:
-        raise
     except OSError as error:
         raise socket_error(error, path) from error
 
@@ -90,18 +88,17 @@ def _left(deadline: float) -> float:
 def _receive(connection: socket.socket, deadline: float) -> Answer:
     data = bytearray()
     status: int | None = None
-    start, wanted = 0, MAX_ANSWER
+    length: int | None = None  # None: the body ends with the connection
+    start = 0
     while True:
         if status is None and (head := data.find(b"\r\n\r\n")) >= 0:
             start = head + 4
             status, length = _head(bytes(data[:head]))
-            if length is not None:
-                wanted = length
-            if wanted > MAX_ANSWER:
-                raise SocketError("failed", f"the answer says that it has {wanted} bytes")
-        if status is not None and len(data) - start >= wanted:
-            return Answer(status=status, body=bytes(data[start : start + wanted]))
-        if len(data) > MAX_ANSWER + (1 << 16):
+            if length is not None and length > MAX_ANSWER:
+                raise SocketError("failed", f"the answer says that it has {length} bytes")
+        if status is not None and length is not None and len(data) - start >= length:
+            return Answer(status=status, body=bytes(data[start : start + length]))
+        if len(data) > MAX_ANSWER:
             raise SocketError("failed", "the answer does not end")
         connection.settimeout(_left(deadline))
         chunk = connection.recv(1 << 16)

@@ -28,6 +28,8 @@ _XID = re.compile(r"NVRM: Xid \((?:PCI:)?([0-9a-fA-F:.]{5,16})\): (\d{1,4})\b")
 _ADDRESS = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[0-9a-f]{2})(?:\.([0-7]))?")
 _ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
 
+_WORDS = ("NVRM", "nvidia", "is rejected", "module loading is restricted")
+"""Every line of interest has one of these."""
 _NOTES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("fallen-off-bus", ("NVRM: ", "fallen off the bus")),
     ("api-mismatch", ("NVRM: API mismatch",)),
@@ -65,19 +67,25 @@ def parse(log: str) -> dict[str, Any]:
     A record is `priority,sequence,microseconds,flags;text` and lines of ` KEY=value`
     (Documentation/ABI/testing/dev-kmsg).
     """
-    xids: deque[Xid] = deque(maxlen=_MAX_XIDS)
-    notes: deque[KernelNote] = deque(maxlen=_MAX_NOTES)
+    # Kept raw until the end: a storm has 10,000 lines, of which the newest count.
+    xids: deque[tuple[float | None, str]] = deque(maxlen=_MAX_XIDS)
+    notes: deque[tuple[float | None, str, str]] = deque(maxlen=_MAX_NOTES)
     for line in log.split("\n"):
-        # the cheap test first: a log has 10,000 lines, and few of them concern us
-        if "NVRM" not in line and "nvidia" not in line and "module" not in line:
+        # the cheap test first: few lines of a log concern us
+        if not any(word in line for word in _WORDS):
             continue
         seconds, text = _record(line[:_MAX_LINE])
-        xid = _xid(text, seconds)
-        if xid is not None:
-            xids.append(xid)
+        if _XID.search(text):
+            xids.append((seconds, text))
         elif kind := _kind(text):
-            notes.append(KernelNote(kind=kind, text=one_line(text, limit=400), seconds=seconds))
-    return {"xids": tuple(xids), "kernel_notes": tuple(notes)}
+            notes.append((seconds, text, kind))
+    return {
+        "xids": tuple(xid for seconds, text in xids if (xid := _xid(text, seconds)) is not None),
+        "kernel_notes": tuple(
+            KernelNote(kind=kind, text=one_line(text, limit=400), seconds=seconds)
+            for seconds, text, kind in notes
+        ),
+    }
 
 
 def _record(line: str) -> tuple[float | None, str]:

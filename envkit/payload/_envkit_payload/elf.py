@@ -30,7 +30,7 @@ class Elf:
         self.data.close()
 
     def scattered(self):
-        """Say that what follows reads a few bytes here and there: read-ahead around each would read it all."""
+        """Say that what follows reads a few bytes here and there: read-ahead would read the whole file."""
         if hasattr(mmap, "MADV_RANDOM"):
             self.data.madvise(mmap.MADV_RANDOM)
 

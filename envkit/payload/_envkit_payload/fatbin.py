@@ -24,7 +24,10 @@ class OutOfTimeError(Exception):
 
 
 def counts(elf, budget):
-    """{architecture: number of sampled containers that carry it}. Raises OutOfTimeError after `budget` seconds."""
+    """{architecture: number of sampled containers that carry it}.
+
+    Raises OutOfTimeError after `budget` seconds.
+    """
     deadline = time.monotonic() + budget
     found = {}
     elf.scattered()

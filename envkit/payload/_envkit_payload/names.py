@@ -58,7 +58,6 @@ MODULES = {
     "pytorch_lightning": "pytorch-lightning",
     "deepspeed": "deepspeed",
     "peft": "peft",
-    "evaluate": "evaluate",
     "safetensors": "safetensors",
     "bitsandbytes": "bitsandbytes",
     "xformers": "xformers",
@@ -66,7 +65,10 @@ MODULES = {
     "wandb": "wandb",
     "typing_extensions": "typing-extensions",
 }
-"""Import names that a person's own file may hide, and the distribution that provides each."""
+"""Import names that a person's own file may hide, and the distribution that provides each.
+
+Not `evaluate`: half of all projects have a script of that name, and nothing imports the other one.
+"""
 
 
 def normalised(name):

@@ -82,9 +82,10 @@ def shadows(paths, installed):
             continue
         later = paths.entries[number + 1 :]
         found += _hidden(paths, entry, later, number < library_at, installed, sys.builtin_module_names)
-    if paths.cwd and paths.cwd not in paths.entries:
+    if paths.cwd and paths.cwd not in paths.entries and not getattr(sys.flags, "safe_path", False):
+        safe = paths.loaded.union(sys.builtin_module_names)
         # What Python loads at its start is loaded before a script's directory is searched.
-        hidden = _hidden(paths, paths.cwd, paths.entries, True, installed, paths.loaded)
+        hidden = _hidden(paths, paths.cwd, paths.entries, True, installed, safe)
         found += ["cwd:" + line for line in hidden]
     return found
 

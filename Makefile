@@ -1,0 +1,79 @@
+# make demo   sets up .venv and runs the main job: doctor on this machine, then on the snapshot of a faulty one
+# make test   sets up what the tests need and runs lint, types, import contracts and tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH_VENV := .venv-torch
+TF_VENV := .venv-tensorflow
+TORCH := torch==2.13.0
+TENSORFLOW := tensorflow-cpu==2.21.0
+PIP_QUIET := --quiet --disable-pip-version-check
+APT_PACKAGES := gcc libc6-dev git make python3-venv chromium docker.io iptables
+FAULTY := tests/snapshots/faulty-workstation.json
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check-all lint unit docs bench-doctor system-deps tensorflow clean
+
+help:  ## What there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(BIN)/envkit: pyproject.toml envkit/__init__.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_QUIET) --editable .
+	@# Compiled here, since an environment may forbid Python to write bytecode later, and start-up is felt.
+	$(BIN)/python -m compileall -q envkit
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/envkit pyproject.toml
+	$(BIN)/python -m pip install $(PIP_QUIET) --editable '.[dev]'
+	@touch $@
+
+# `+cpu` asks for the CPU build by name, so that no index can answer with gigabytes of CUDA.
+$(TORCH_VENV)/.ready:
+	$(PYTHON) -m venv $(TORCH_VENV)
+	$(TORCH_VENV)/bin/python -m pip install $(PIP_QUIET) '$(TORCH)+cpu' numpy 2>/dev/null \
+	  || $(TORCH_VENV)/bin/python -m pip install $(PIP_QUIET) '$(TORCH)+cpu' numpy \
+	     --extra-index-url https://download.pytorch.org/whl/cpu
+	@touch $@
+
+$(TF_VENV)/.ready:
+	$(PYTHON) -m venv $(TF_VENV)
+	$(TF_VENV)/bin/python -m pip install $(PIP_QUIET) '$(TENSORFLOW)'
+	@touch $@
+
+demo: $(BIN)/envkit  ## Doctor on this machine, then on the snapshot of a faulty one
+	@echo; echo '$$ envkit doctor'
+	@$(BIN)/envkit doctor || test $$? -eq 1
+	@echo; echo '$$ envkit doctor --from $(FAULTY)'
+	@$(BIN)/envkit doctor --from $(FAULTY) || test $$? -eq 1
+	@echo; echo 'That was this machine, and a faulty one. Try: $(BIN)/envkit doctor -v, $(BIN)/envkit explain driver-too-old'
+
+lint: $(VENV)/.dev  ## Style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev $(TORCH_VENV)/.ready  ## Tests only
+	$(BIN)/python -m pytest
+
+test: lint unit  ## Lint and tests; lists what this machine could not cover
+
+tensorflow: $(TF_VENV)/.ready  ## The TensorFlow environment of the tests (0.6 GB); used where it is
+
+check-all: tensorflow lint  ## As `test`, with nothing allowed to be missing except a GPU
+	$(MAKE) $(TORCH_VENV)/.ready
+	ENVKIT_TEST_REQUIRE=all $(BIN)/python -m pytest
+
+docs: $(VENV)/.dev  ## Regenerate docs/formats.md and docs/causes.md
+	$(BIN)/python tools/generate_docs.py --write
+
+bench-doctor: $(BIN)/envkit $(TORCH_VENV)/.ready  ## Doctor beside torch's collect_env, in interleaved pairs
+	$(BIN)/python benchmarks/doctor_vs_collect_env.py --python $(TORCH_VENV)/bin/python
+
+system-deps:  ## System packages that full coverage needs (Debian, Ubuntu; as root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT_PACKAGES)
+
+clean:  ## Remove what make made
+	rm -rf $(VENV) $(TORCH_VENV) $(TF_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
