@@ -28,6 +28,7 @@ class Docker:
     state: EngineState
     detail: str = ""
     endpoint: str | None = None
+    """`unix://...`, credentials removed; `context NAME` for a DOCKER_CONTEXT that is not followed."""
     client_path: str | None = None
     """docker on PATH; an empty string when there is none."""
     version: str | None = None
@@ -53,10 +54,14 @@ class Toolkit:
 
     installed: bool | None = None
     path: str | None = None
+    """Its first program found; an empty string when there is none."""
     version: str | None = None
     config_path: str | None = None
+    """An empty string when there is none."""
     no_cgroups: bool | None = None
+    """In force, the default included; None without a configuration that can be read."""
     mode: str | None = None
+    """In force: `auto`, `legacy`, `cdi`, `csv`."""
     config_error: str | None = None
 
 
@@ -71,5 +76,6 @@ class Containers:
     toolkit: Toolkit | None = None
     cdi: tuple[CdiSpec, ...] | None = None
     daemon_json_runtimes: tuple[str, ...] | None = None
+    """() also when there is no such file."""
     daemon_json_error: str | None = None
     selinux: Literal["enforcing", "permissive", "disabled"] | None = None

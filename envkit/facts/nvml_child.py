@@ -173,9 +173,11 @@ class Session:
             number = calls.either(("nvmlSystemGetCudaDriverVersion_v2",), ("nvmlSystemGetCudaDriverVersion",))
             facts["cuda_version"] = f"{number // 1000}.{number % 1000 // 10}" if number else None
             facts["device_count"] = calls.get("nvmlDeviceGetCount")
-            self.count = facts["device_count"] or 0
-            if facts["device_count"] == 0:
+            if facts["device_count"] is None:  # not the same as none
+                facts.update(state=_INIT_STATES.get(calls.code, "failed"), detail=calls.error)
+            elif facts["device_count"] == 0:
                 facts["state"] = "no-devices"
+            self.count = facts["device_count"] or 0
         self.out.line(system=facts, unread=calls.unread)
 
 

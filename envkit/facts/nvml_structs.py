@@ -1,7 +1,7 @@
 """Structs that NVML fills, laid out as nvml.h has them, for the child of `nvml_child`.
 
-Those of pynvml are not used: 12.560, for one, declares the UUID of the fabric with 80 bytes instead of 16, and
-so reads zeros where the state should be.
+Those of pynvml are not used: 12.560, for one, declares the UUID of the fabric with 80 bytes instead of 16,
+and so reads zeros where the state should be.
 """
 
 from __future__ import annotations

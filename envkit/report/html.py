@@ -8,7 +8,7 @@ from envkit.report import foreign, html_blocks, outline
 from envkit.report.html_style import STYLE
 from envkit.report.markup import Markup, element, join
 from envkit.report.options import Options
-from envkit.report.outline import Outline, Problem
+from envkit.report.outline import Outline
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _SIGNS = {"error": "✗", "warning": "!", "note": "i", "ok": "✓", "unknown": "?"}
@@ -52,7 +52,7 @@ def _header(report: Report, told: Outline, verdict: str) -> Markup:
 
 
 def _titles(told: Outline) -> list[Markup]:
-    return [element("article", _title(problem.finding), class_=f"problem {outline.severity(problem.finding)}")
+    return [element("article", _title(problem), class_=f"problem {outline.severity(problem)}")
             for problem in told.problems]  # fmt: skip
 
 
@@ -95,13 +95,12 @@ def _title(finding: Finding) -> Markup:
     return join([element("p", *label, class_="label"), element("h2", outline.title(finding))])
 
 
-def _problem(problem: Problem) -> Markup:
-    finding = problem.finding
+def _problem(finding: Finding) -> Markup:
     parts: list[str] = [_title(finding)]
     if finding.summary:
         parts.append(element("p", foreign.line(finding.summary)))
-    if problem.consequences:
-        keys = [part for key in problem.consequences for part in (", ", element("code", foreign.line(key)))]
+    if finding.explains:
+        keys = [part for key in finding.explains for part in (", ", element("code", foreign.line(key)))]
         parts.append(element("p", element("span", "Because of it: ", class_="dim"), *keys[1:]))
     parts += [_fix(finding.fix)] if finding.fix else []
     if finding.verify:

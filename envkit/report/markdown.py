@@ -8,7 +8,7 @@ from envkit.report import foreign, outline, text_blocks
 from envkit.report.inert import code, fenced, markdown, summary
 from envkit.report.ink import Ink
 from envkit.report.options import Options
-from envkit.report.outline import Outline, Problem
+from envkit.report.outline import Outline
 
 _CHART = Options(width=80)
 """Charts are set in characters, in a code fence of this width."""
@@ -19,7 +19,7 @@ def render(report: Report, options: Options) -> str:
     told = outline.outline(report)
     parts = [[f"# {_inline(report.command)}: {outline.verdict(report, told)}"]]
     if options.quiet:
-        parts.append([f"- {_title(problem.finding)}" for problem in told.problems])
+        parts.append([f"- {_title(problem)}" for problem in told.problems])
         return _joined(parts)
     parts += [[_inline(report.headline)]] if report.headline else []
     parts += [_problem(problem) for problem in told.problems]
@@ -73,14 +73,13 @@ def _title(finding: Finding) -> str:
     return f"{severity}: {markdown(outline.title(finding))} ({_code(finding.key)})"
 
 
-def _problem(problem: Problem) -> list[str]:
-    finding = problem.finding
+def _problem(finding: Finding) -> list[str]:
     lines = [f"## {_title(finding)}", ""]
     sure = outline.confidence(finding)
     told = _inline(finding.summary) + (f" ({sure})" if sure else "")
     lines += [told.strip(), ""] if told else []
-    if problem.consequences:
-        lines += [f"Because of it: {', '.join(map(_code, problem.consequences))}", ""]
+    if finding.explains:
+        lines += [f"Because of it: {', '.join(map(_code, finding.explains))}", ""]
     lines += _fix(finding.fix)
     if finding.verify:
         lines += ["**Check**", "", *fenced(foreign.command(finding.verify).split("\n"), "sh"), ""]

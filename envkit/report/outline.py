@@ -19,14 +19,6 @@ WORDS = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
-    """A problem, with the keys of what follows from it."""
-
-    finding: Finding
-    consequences: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Undecided:
     """Checks that could not be decided for one reason."""
 
@@ -38,20 +30,20 @@ class Undecided:
 class Outline:
     """The findings of a report, as they are told."""
 
-    problems: tuple[Problem, ...]
-    """Most severe first; those that follow from another one are folded under it."""
+    problems: tuple[Finding, ...]
+    """Most severe first."""
     undecided: tuple[Undecided, ...]
     ok: tuple[Finding, ...]
     not_applicable: tuple[Finding, ...]
 
 
 def outline(report: Report) -> Outline:
-    """The findings of a report, sorted and folded."""
+    """The findings of a report, sorted; consequences are in `Finding.explains` already."""
     by_outcome: dict[str, list[Finding]] = {}
     for finding in report.findings:
         by_outcome.setdefault(finding.outcome, []).append(finding)
     return Outline(
-        problems=_fold(by_outcome.get("problem", [])),
+        problems=tuple(sorted(by_outcome.get("problem", ()), key=_severity_rank)),
         undecided=_group(by_outcome.get("unknown", [])),
         ok=tuple(by_outcome.get("ok", ())),
         not_applicable=tuple(by_outcome.get("not-applicable", ())),
@@ -63,32 +55,8 @@ def severity(finding: Finding) -> Severity:
     return finding.severity or "error"
 
 
-def _fold(findings: list[Finding]) -> tuple[Problem, ...]:
-    explains = {finding.key: finding.explains for finding in findings}
-
-    def follow(key: str) -> dict[str, None]:
-        reached: dict[str, None] = {}
-        stack = list(reversed(explains.get(key, ())))
-        while stack:
-            one = stack.pop()
-            if one != key and one not in reached:
-                reached[one] = None
-                stack.extend(reversed(explains.get(one, ())))
-        return reached
-
-    explained = {one for finding in findings for one in finding.explains if one != finding.key}
-    roots = [finding.key for finding in findings if finding.key not in explained]
-    reached = {key for root in roots for key in follow(root)}
-    # Findings that explain each other in a circle have no root: the first of them stands for all.
-    for finding in findings:
-        if finding.key not in reached and finding.key not in roots:
-            roots.append(finding.key)
-            reached |= follow(finding.key).keys()
-    shown = sorted(
-        (finding for finding in findings if finding.key in roots),
-        key=lambda finding: SEVERITIES.index(severity(finding)),
-    )
-    return tuple(Problem(finding=finding, consequences=tuple(follow(finding.key))) for finding in shown)
+def _severity_rank(finding: Finding) -> int:
+    return SEVERITIES.index(severity(finding))
 
 
 def _group(findings: list[Finding]) -> tuple[Undecided, ...]:
@@ -143,14 +111,14 @@ def fine_lines(told: Outline) -> list[str]:
 
 def counts(told: Outline) -> str:
     """`3 problems, 1 warning, 2 notes`: only what there is."""
-    found = [severity(problem.finding) for problem in told.problems]
+    found = [severity(problem) for problem in told.problems]
     words = (("error", "problem"), ("warning", "warning"), ("note", "note"))
     return ", ".join(plural(found.count(name), word) for name, word in words if name in found)
 
 
 def state(report: Report, told: Outline) -> str:
     """The marker that goes with the verdict: error, warning, ok, unknown or note."""
-    if any(severity(problem.finding) == "error" for problem in told.problems):
+    if any(severity(problem) == "error" for problem in told.problems):
         return "error"
     return {
         "healthy": "ok", "faster": "ok", "same": "ok", "slower": "warning",
@@ -160,13 +128,15 @@ def state(report: Report, told: Outline) -> str:
 
 def verdict(report: Report, told: Outline) -> str:
     """The last line: how it stands, and what to do next."""
+    if report.conclusion:
+        return foreign.line(report.conclusion, limit=400)
     found = counts(told)
     sentences = []
     if state(report, told) == "error" or report.verdict in ("problems", "faulty"):
         sentences.append(f"{found or 'Problems were found'}.")
         if len(told.problems) > 1:
             sentences.append("Start with the first.")
-        elif told.problems and told.problems[0].finding.fix:
+        elif told.problems and told.problems[0].fix:
             sentences.append("Start with its fix.")
     elif report.verdict == "healthy":
         sentences.append(f"Healthy, with {found}." if found else "Healthy.")

@@ -9,7 +9,7 @@ from envkit.core.report import Report, Section
 from envkit.report import foreign, outline, text_blocks
 from envkit.report.ink import Ink
 from envkit.report.options import Options
-from envkit.report.outline import Outline, Problem
+from envkit.report.outline import Outline
 
 
 def render(report: Report, options: Options) -> str:
@@ -17,7 +17,7 @@ def render(report: Report, options: Options) -> str:
     ink = Ink(options)
     told = outline.outline(report)
     if options.quiet:
-        parts = [[line for problem in told.problems for line in _title(problem.finding, ink)]]
+        parts = [[line for problem in told.problems for line in _title(problem, ink)]]
     else:
         parts = [_headline(report, ink)]
         parts += [_section(section, ink) for section in report.sections if not section.detail]
@@ -64,15 +64,14 @@ def _title(finding: Finding, ink: Ink) -> list[str]:
     return lines + ink.flow([("dim", key)], indent=2)
 
 
-def _problem(problem: Problem, ink: Ink) -> list[str]:
-    finding = problem.finding
+def _problem(finding: Finding, ink: Ink) -> list[str]:
     sure = outline.confidence(finding)
     lines = _title(finding, ink)
     lines += ink.flow([("", foreign.line(finding.summary)), ("dim", f"({sure})" if sure else "")], indent=2)
     facts = [(foreign.line(e.what), foreign.line(e.value), foreign.line(e.source)) for e in finding.evidence]
     lines += ink.ledger(facts, indent=4)
-    if problem.consequences:
-        keys = ", ".join(foreign.line(key) for key in problem.consequences)
+    if finding.explains:
+        keys = ", ".join(foreign.line(key) for key in finding.explains)
         lines += ink.flow([("dim", "Because of it:"), ("", keys)], indent=2, hang=4)
     if finding.fix:
         lines += ["", "  " + ink.paint("strong", "Fix:")]

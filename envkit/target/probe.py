@@ -54,18 +54,19 @@ def _answer(machine: Machine, result: Result, executable: str, why: str) -> dict
         state = {"timeout": "timeout", "denied": "denied"}.get(result.state, "failed")
         raise ProbeStop(state, _explained(found, python, ended), value)  # type: ignore[arg-type]
     if not found.started:
-        raise ProbeStop("failed", f"{executable} ran, and said nothing that a Python would", value)
+        raise ProbeStop("failed", "the program ran, and said nothing that a Python would", value)
     if found.errors:
         raise ProbeStop("failed", "; ".join(found.errors), value)
     return value
 
 
 def _explained(found: _Found, python: TargetPython, ended: str) -> str:
-    if python.base_exists is False and not found.started:
-        return f"{python.executable} cannot start: the Python that this environment was made from is gone"
-    if not found.started:
-        return f"{python.executable} {ended}, before it ran any code of ours"
-    return f"{python.executable} {ended} while looking at {found.last}"
+    """One line; the path of the interpreter is in the value, and would push the cause out of the line."""
+    if found.started:
+        return f"the target Python {ended} while looking at {found.last}"
+    if python.base_exists is False:
+        return "the target Python cannot start: the Python that this environment was made from is gone"
+    return f"the target Python {ended}, before it ran any code of ours"
 
 
 class _Found:

@@ -242,11 +242,8 @@ def test_own_processes_are_told_apart(tmp_path):
         [sys.executable, "-c", idle, secret], stdin=subprocess.PIPE, start_new_session=True
     )
     try:
-        path = tmp_path / "held.txt"
-        path.write_text(
-            f"include = {os.path.relpath(scenario('healthy-h100').path, tmp_path)}\n"
-            f"gpu.0.compute = parent:1 GiB, self:64 MiB, {member.pid}:2 GiB, {stranger.pid}:3 GiB, {NOBODY}\n"
-        )
+        held = f"parent:1 GiB, self:64 MiB, {member.pid}:2 GiB, {stranger.pid}:3 GiB, {NOBODY}"
+        path = variant(tmp_path, "healthy-h100", f"gpu.0.compute = {held}")
         (found,) = telling(path, "processes")
         assert [(entry.memory, entry.own) for entry in found] == [
             (GIB, True),
@@ -327,6 +324,20 @@ def test_why_nvml_cannot_be_used(name, state, detail):
     assert found.nvml_version == "12.570.124.06"
     assert found.gpus == (() if state == "no-devices" else None)
     assert found.driver_version == ("570.124.06" if state == "no-devices" else None)
+
+
+def variant(tmp_path, base, *lines):
+    """A scenario file that is another one and these lines."""
+    path = tmp_path / "scenario.txt"
+    include = os.path.relpath(scenario(base).path, tmp_path)
+    path.write_text("\n".join((f"include = {include}", *lines, "")))
+    return path
+
+
+def test_a_count_that_cannot_be_read_is_not_none(tmp_path):
+    found = read(variant(tmp_path, "healthy-8xh100", "error.nvmlDeviceGetCount_v2 = UNKNOWN"))
+    assert (found.state, found.detail, found.gpus) == ("unknown-error", "Unknown Error", None)
+    assert found.driver_version == "570.124.06"
 
 
 def states(found: Nvml):

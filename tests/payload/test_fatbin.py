@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.payload.targets import PAYLOAD
+from tests.payload.targets import PAYLOAD, compile_library
 
 sys.path.append(str(PAYLOAD))
 from _envkit_payload import fatbin, torch_facts
@@ -76,7 +76,8 @@ def test_architectures_of_a_few_kernels_do_not_count(tmp_path):
 def test_a_large_library_is_sampled(tmp_path):
     """One container in five after the first 32; padding and sizes of all are followed."""
     (tmp_path / "code.s").write_text(
-        f'.section .nv_fatbin,"a"\n.balign 8\n.rept 60\n.incbin "{DATA}/compressed.fatbin"\n.balign 8\n.endr\n'
+        '.section .nv_fatbin,"a"\n.balign 8\n.rept 60\n'
+        f'.incbin "{DATA}/compressed.fatbin"\n.balign 8\n.endr\n'
     )
     library = tmp_path / "libtorch_cuda.so"
     subprocess.run(["gcc", "-shared", str(tmp_path / "code.s"), "-o", str(library)], check=True)
@@ -131,3 +132,20 @@ def test_rocm_targets_of_the_offload_bundle(tmp_path):
     found = torch_facts.read_archs(str(tmp_path / "torch"), str(tmp_path), {"cuda": "", "hip": "6.4"})
     assert found["archs"] == ["gfx1100", "gfx90a"]
     assert found["archs_from"] == "bundle: libtorch_hip.so"
+
+
+@pytest.mark.cc
+@pytest.mark.parametrize(
+    ("symbol", "abi"),
+    [
+        (
+            "_ZN3c106detail14torchCheckFailEPKcS2_jRKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE",
+            True,
+        ),
+        ("_ZN3c106detail14torchCheckFailEPKcS2_jRKSs", False),
+        ("anything_else", None),
+    ],
+)
+def test_cxx11_abi(tmp_path, symbol, abi):
+    library = compile_library(tmp_path / "libc10.so", source=f"void {symbol}(void) {{}}")
+    assert torch_facts._cxx11_abi(str(library)) is abi

@@ -130,12 +130,15 @@ def test_wheels_that_nothing_points_to_come_last(target):
     wheel = site_of(target) / "nvidia" / "cu13" / "lib"
     provide(wheel, "", "libcublasLt.so.13")
     provide(site_of(target) / "nvidia" / "cudnn" / "lib", "", "libcudnn_ops.so.9")
+    provide(site_of(target) / "cusparselt" / "lib", "", "libcusparseLt.so.0")
+    install(site_of(target), "nvidia-cusparselt-cu12", "0.6.3")
     install(site_of(target), "nvidia-cublas", "13.2.0.9")
     install(site_of(target), "nvidia-cudnn-cu12", "9.10.2.21")
     install(site_of(target), "nvidia-cudnn-cu13", "9.26.0.51")
     found = {one["soname"]: one for one in facts(target).libraries if one["via"] == "wheel"}
     lt = found["libcublasLt.so.13"]
     assert (lt["family"], lt["version"], lt["path"]) == ("cublasLt", "13.2.0.9", f"{wheel}/libcublasLt.so.13")
+    assert found["libcusparseLt.so.0"]["version"] == "0.6.3"
     # Two distributions write the same file: which one did last, nobody can tell from names.
     assert (found["libcudnn_ops.so.9"]["family"], found["libcudnn_ops.so.9"]["version"]) == (
         "cudnn_ops",

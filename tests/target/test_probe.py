@@ -131,7 +131,7 @@ def test_a_python_that_cannot_find_its_standard_library():
 def test_a_program_that_is_no_python():
     found = snapshot("/bin/true")
     assert found.probes[0].state == "failed"
-    assert found.probes[0].detail == "/bin/true ran, and said nothing that a Python would"
+    assert found.probes[0].detail == "the program ran, and said nothing that a Python would"
 
 
 def test_an_old_python(tmp_path):

@@ -60,6 +60,8 @@ def read(paths, asking, distributions, with_environment):
 def wheel_folders(paths):
     """Directories into which NVIDIA's wheels put libraries: nvidia/cudnn/lib, nvidia/cu13/lib."""
     for site in paths.sites():
+        if "cusparselt" in paths.names(site):  # the one wheel that was not below nvidia/, until 0.7
+            yield os.path.join(site, "cusparselt", "lib")
         if "nvidia" in paths.names(site):
             base = os.path.join(site, "nvidia")
             for name in sorted(paths.names(base)):
@@ -118,14 +120,17 @@ def _same(one, other):
     return one == other or os.path.realpath(one) == os.path.realpath(other)
 
 
+def _below(folder, site):
+    return os.path.realpath(folder).startswith(os.path.realpath(site) + os.sep)
+
+
 def _wheel_version(family, folder, distributions):
     """Version of the one distribution that can have put a family there; None when two could."""
     wheel = _WHEELS.get("cudnn" if family.startswith("cudnn") else family)
     names = {"nvidia-{}{}".format(wheel, suffix) for suffix in ("", "-cu11", "-cu12", "-cu13", "-cu14")}
-    site = os.path.dirname(os.path.dirname(os.path.dirname(folder)))
     versions = {
         found["version"]
         for found in distributions
-        if found["name"] in names and _same(found["location"], site) and not found.get("broken")
+        if found["name"] in names and _below(folder, found["location"]) and not found.get("broken")
     }
     return versions.pop() if len(versions) == 1 else None
