@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from envkit.facts.container_model import Containers
-from envkit.facts.gpu_model import CudaOnMachine, Library, NvidiaDriver, Nvml, PciGpu, Xid
+from envkit.facts.gpu_model import CudaOnMachine, KernelNote, Library, NvidiaDriver, Nvml, PciGpu, Xid
 from envkit.facts.host_model import Cpu, Host, Limits, Memory, Processes, Scheduler, Storage
 from envkit.facts.python_model import DeepCheck, TargetPython
 
@@ -63,6 +63,8 @@ class Snapshot:
     nvml: Nvml | None = None
     xids: tuple[Xid, ...] | None = None
     """NVIDIA driver errors in the kernel log, oldest first; None when the log may not be read."""
+    kernel_notes: tuple[KernelNote, ...] | None = None
+    """What else the kernel log says of GPUs and their modules, oldest first."""
     cuda: CudaOnMachine | None = None
     libraries: tuple[Library, ...] | None = None
     """CUDA libraries that the target Python's loader can find, in the loader's order."""

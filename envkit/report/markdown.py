@@ -17,7 +17,7 @@ _CHART = Options(width=80)
 def render(report: Report, options: Options) -> str:
     """The report as GitHub-flavoured Markdown."""
     told = outline.outline(report)
-    parts = [[f"# {_inline(report.command)}: {outline.verdict(report, told)}"]]
+    parts = [[f"# {_inline(report.command)}: {_inline(outline.verdict(report, told))}"]]
     if options.quiet:
         parts.append([f"- {_title(problem)}" for problem in told.problems])
         return _joined(parts)

@@ -128,7 +128,11 @@ def test_a_hierarchy_that_is_not_mounted_cannot_be_seen(tmp_path):
 
 def test_a_v1_controller_that_is_not_cpu_or_memory_makes_no_hybrid(tmp_path):
     mounts = V2.format(root="/") + "31 27 0:27 / /sys/fs/cgroup/net_cls rw - cgroup net_cls rw,net_cls\n"
-    files = {"/proc/self/cgroup": "2:net_cls:/\n0::/\n", "/proc/self/mountinfo": mounts, "/sys/fs/cgroup/net_cls/": ""}
+    files = {
+        "/proc/self/cgroup": "2:net_cls:/\n0::/\n",
+        "/proc/self/mountinfo": mounts,
+        "/sys/fs/cgroup/net_cls/": "",
+    }
     machine = tree(tmp_path, files)
     assert read_cgroups(machine).kind == "v2"
     assert folders(machine, "cpu") == (2, ("/sys/fs/cgroup",))

@@ -88,7 +88,9 @@ def test_nodes_without_cpus_are_the_memory_of_gpus(tmp_path):
 
 
 def test_unseen_groups_are_not_unlimited(tmp_path):
-    found = cpu.read(tree(tmp_path, {"/proc/self/cgroup": "0::/x\n", "/sys/devices/system/cpu/online": "0-3\n"}))
+    found = cpu.read(
+        tree(tmp_path, {"/proc/self/cgroup": "0::/x\n", "/sys/devices/system/cpu/online": "0-3\n"})
+    )
     assert (found.cgroup, found.quota, found.effective) == (None, None, 4.0)
 
 
@@ -97,7 +99,9 @@ def test_nothing_to_read(tmp_path):
     assert (found.logical, found.effective, found.flags, found.numa_nodes) == (None, None, None, None)
 
 
-@pytest.mark.parametrize("line", ["max", "max 100000", "100000", "x y", "0 100000", "100000 0", "-5 100000", ""])
+@pytest.mark.parametrize(
+    "line", ["max", "max 100000", "100000", "x y", "0 100000", "100000 0", "-5 100000", ""]
+)
 def test_no_limit_in_an_odd_cpu_max(tmp_path, line):
     machine = tree(
         tmp_path,

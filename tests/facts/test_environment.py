@@ -22,11 +22,23 @@ def test_what_matters_is_kept():
 
 
 def test_what_does_not_is_not_read():
-    assert values({"LANG": "C", "SSH_CLIENT": "10.0.0.1", "SLURM_JOB_USER": "me", "Http_Proxy": "x", "USER": "me"}) == {}
+    assert (
+        values(
+            {"LANG": "C", "SSH_CLIENT": "10.0.0.1", "SLURM_JOB_USER": "me", "Http_Proxy": "x", "USER": "me"}
+        )
+        == {}
+    )
 
 
 def test_names_of_secrets():
-    names = ("HF_TOKEN", "HF_HUB_TOKEN", "NVIDIA_API_KEY", "UV_PUBLISH_PASSWORD", "PIP_SECRET", "UV_INDEX_A_USERNAME")
+    names = (
+        "HF_TOKEN",
+        "HF_HUB_TOKEN",
+        "NVIDIA_API_KEY",
+        "UV_PUBLISH_PASSWORD",
+        "PIP_SECRET",
+        "UV_INDEX_A_USERNAME",
+    )
     assert values(dict.fromkeys(names, "x")) == {}
 
 
@@ -52,18 +64,16 @@ def test_values_are_plain_and_short():
     assert len(found["LD_LIBRARY_PATH"]) == 4096
 
 
-@given(st.dictionaries(st.sampled_from(["http_proxy", "PIP_INDEX_URL", "CUDA_X", "HF_Y"]), st.text(max_size=200)))
+@given(
+    st.dictionaries(st.sampled_from(["http_proxy", "PIP_INDEX_URL", "CUDA_X", "HF_Y"]), st.text(max_size=200))
+)
 def test_never_raises(env):
     assert set(values(env)) == set(env)
 
 
-def test_an_address_loses_all_before_the_last_at():
-    @given(st.text(min_size=1).filter(lambda text: not any(char.isspace() for char in text)))
-    def holds(password):
-        value = values({"http_proxy": f"http://u:{password}@h:1"})["http_proxy"]
-        assert value == "http://***@h:1" or password.startswith(("/", "@")) or "@" in password or "://" in password
-
-    holds()
+@given(st.text(alphabet="aZ09/@:,?#%=&", min_size=1))
+def test_an_address_loses_all_before_the_last_at(password):
+    assert values({"http_proxy": f"http://u:{password}@h:1"}) == {"http_proxy": "http://***@h:1"}
 
 
 def test_recorded():

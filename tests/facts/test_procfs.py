@@ -35,7 +35,9 @@ def test_pairs_keep_the_first_of_a_key():
 def test_octal_escapes_and_optional_fields():
     mount = next(m for m in read_mounts(recorded("ubuntu-desktop")) if m.source == "/dev/sda1")
     assert mount.point == "/media/person/My Data"
-    (line,) = parse_mounts("36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 shared:2 - ext3 /dev/root rw,errors=continue")
+    (line,) = parse_mounts(
+        "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 shared:2 - ext3 /dev/root rw,errors=continue"
+    )
     assert (line.root, line.fstype, line.super_options) == ("/mnt1", "ext3", ("rw", "errors=continue"))
     assert not line.read_only
 
@@ -46,7 +48,9 @@ def test_empty_source():
 
 
 def test_mount_of_takes_the_deepest():
-    mounts = parse_mounts(ROOT + "30 27 0:3 / /home rw - nfs a:/h rw\n31 30 0:4 / /home/me rw - ext4 /dev/b rw\n")
+    mounts = parse_mounts(
+        ROOT + "30 27 0:3 / /home rw - nfs a:/h rw\n31 30 0:4 / /home/me rw - ext4 /dev/b rw\n"
+    )
     assert mount_of(mounts, "/home/me/x").id == 31
     assert mount_of(mounts, "/home/you").id == 30
     assert mount_of(mounts, "/homework").id == 27

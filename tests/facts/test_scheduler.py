@@ -78,7 +78,9 @@ def test_lsf():
 
 
 def test_sge():
-    found = of({"JOB_ID": "7", "SGE_TASK_ID": "undefined", "NSLOTS": "4", "NHOSTS": "1", "SGE_HGR_gpu": "gpu0 gpu2"})
+    found = of(
+        {"JOB_ID": "7", "SGE_TASK_ID": "undefined", "NSLOTS": "4", "NHOSTS": "1", "SGE_HGR_gpu": "gpu0 gpu2"}
+    )
     assert (found.name, found.cpus, found.nodes, found.gpus) == ("sge", 4, 1, ("gpu0", "gpu2"))
     assert of({"JOB_ID": "7"}) is None
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
 from envkit.core import finding as f
@@ -62,10 +64,16 @@ def poisoned(value: Any, text: str) -> Any:
         return text
     if isinstance(value, tuple):
         return tuple(poisoned(item, text) for item in value)
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.replace(value, **_poisoned(value, value.__struct_fields__, text))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = [field.name for field in dataclasses.fields(value) if field.name not in _FIXED]
-        return dataclasses.replace(value, **{name: poisoned(getattr(value, name), text) for name in fields})
+        names = [field.name for field in dataclasses.fields(value)]
+        return dataclasses.replace(value, **_poisoned(value, names, text))
     return value
+
+
+def _poisoned(value: Any, names: Iterable[str], text: str) -> dict[str, Any]:
+    return {name: poisoned(getattr(value, name), text) for name in names if name not in _FIXED}
 
 
 def reports(texts: st.SearchStrategy[str], floats: st.SearchStrategy[float]) -> st.SearchStrategy[r.Report]:

@@ -18,8 +18,8 @@ from envkit.core.text import one_line
 from envkit.facts.gpu_model import Gpu, Nvml, NvmlState, P2p
 from envkit.facts.probe import Probe, stop_unless_done
 
-LIMIT = 2.0
-"""Seconds for the child."""
+LIMIT = 10.0
+"""Seconds for the child: without persistence mode a driver takes seconds to wake its first GPU."""
 _LEAD = 0.4
 """Seconds before the limit at which the child gives up calls that hang and reports the rest."""
 _CHILD = Path(__file__).parents[1] / "nvml_child.py"
@@ -151,4 +151,4 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-PROBE = Probe(name="nvml", field="nvml", limit=LIMIT + 0.4, read=read)
+PROBE = Probe(name="nvml", field="nvml", limit=LIMIT + 0.4, read=read, patient=True)
