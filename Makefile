@@ -12,7 +12,7 @@ APT_PACKAGES := gcc libc6-dev git make python3-venv chromium docker.io iptables
 FAULTY := tests/snapshots/faulty-workstation.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-all lint unit docs bench-doctor system-deps tensorflow clean
+.PHONY: help demo test check-all lint unit docs bench-doctor bench-hangs system-deps tensorflow clean
 
 help:  ## What there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,9 @@ docs: $(VENV)/.dev  ## Regenerate docs/formats.md and docs/causes.md
 
 bench-doctor: $(BIN)/envkit $(TORCH_VENV)/.ready  ## Doctor beside torch's collect_env, in interleaved pairs
 	$(BIN)/python benchmarks/doctor_vs_collect_env.py --python $(TORCH_VENV)/bin/python
+
+bench-hangs: $(BIN)/envkit  ## Doctor where nvidia-smi, Docker and a mount hang
+	$(BIN)/python benchmarks/doctor_hangs.py
 
 system-deps:  ## System packages that full coverage needs (Debian, Ubuntu; as root)
 	apt-get update -qq

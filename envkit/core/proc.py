@@ -121,9 +121,11 @@ def _drain(child: subprocess.Popen[bytes], stdin: bytes | None, deadline: float)
             selector.register(child.stdin, selectors.EVENT_WRITE)
         while selector.get_map():
             left = deadline - time.monotonic()
-            # A grandchild may hold the pipes open; the child's own end is what counts.
+            # A grandchild may hold the pipes open; the child's own end is what counts. It is looked at before
+            # the pipes are, so that what it wrote last is not missed.
+            gone = child.poll() is not None
             ready = selector.select(min(left, 0.05)) if left > 0 else []
-            if left <= 0 or (not ready and child.poll() is not None):
+            if left <= 0 or (gone and not ready):
                 break
             for key, _ in ready:
                 if key.fileobj is child.stdin:

@@ -36,17 +36,19 @@ class Mount:
 
 
 def number(text: str | None) -> int | None:
-    """A non-negative decimal integer, or None."""
+    """A non-negative decimal integer that the kernel could hold in 63 bits, or None."""
     text = (text or "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 25 else None
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        return None
+    return value if (value := int(text)) < 1 << 63 else None
 
 
 def cpu_list(text: str) -> frozenset[int]:
     """The CPUs or nodes of a list like `0-3,8,10-11`; what is no number or range is left out."""
     found: set[int] = set()
     for part in text.strip().split(","):
-        low, _, high = part.partition("-")
-        first, last = number(low), number(high or low)
+        low, mark, high = part.partition("-")
+        first, last = number(low), number(high if mark else low)
         if first is not None and last is not None and first <= last < _MOST_CPUS:
             found.update(range(first, last + 1))
     return frozenset(found)

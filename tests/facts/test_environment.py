@@ -12,12 +12,23 @@ def values(env):
 
 def test_what_matters_is_kept():
     wanted = {
-        "CUDA_VISIBLE_DEVICES": "0,1", "NCCL_DEBUG": "INFO", "LD_LIBRARY_PATH": "/opt/a:/opt/b", "OMP_NUM_THREADS": "8",
-        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True", "TF_ENABLE_ONEDNN_OPTS": "0", "XLA_FLAGS": "--x",
-        "HF_HOME": "/data/hf", "CONDA_PREFIX": "/opt/conda", "VIRTUAL_ENV": "/venv", "no_proxy": "localhost",
-        "MASTER_ADDR": "10.0.0.1", "HSA_OVERRIDE_GFX_VERSION": "10.3.0", "TOKENIZERS_PARALLELISM": "true",
-        "NSIGHT_CUDA_DEBUGGER": "1", "SLURM_JOB_ID": "4",
-    }  # fmt: skip
+        "CUDA_VISIBLE_DEVICES": "0,1",
+        "NCCL_DEBUG": "INFO",
+        "LD_LIBRARY_PATH": "/opt/a:/opt/b",
+        "OMP_NUM_THREADS": "8",
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+        "XLA_FLAGS": "--x",
+        "HF_HOME": "/data/hf",
+        "CONDA_PREFIX": "/opt/conda",
+        "VIRTUAL_ENV": "/venv",
+        "no_proxy": "localhost",
+        "MASTER_ADDR": "10.0.0.1",
+        "HSA_OVERRIDE_GFX_VERSION": "10.3.0",
+        "TOKENIZERS_PARALLELISM": "true",
+        "NSIGHT_CUDA_DEBUGGER": "1",
+        "SLURM_JOB_ID": "4",
+    }
     assert values(wanted) == wanted
 
 

@@ -154,7 +154,11 @@ def test_secure_boot(tmp_path, files, expected):
         ({"/proc/self/mountinfo": OVERLAY.format("/var/lib/containers/storage/overlay/l/A")}, {}, "podman"),
         ({"/proc/self/mountinfo": OVERLAY.format("/run/containerd/x")}, {}, "other"),
         # Docker with the host's PID namespace, and with a storage driver that is not layered.
-        ({"/.dockerenv": "", "/proc/2/comm": "kthreadd\n", "/proc/self/mountinfo": OVERLAY.format("/x")}, {}, "docker"),
+        (
+            {"/.dockerenv": "", "/proc/2/comm": "kthreadd\n", "/proc/self/mountinfo": OVERLAY.format("/x")},
+            {},
+            "docker",
+        ),
         ({"/.dockerenv": "", "/proc/self/mountinfo": "7 6 0:2 / / rw - zfs a/b rw\n"}, {}, "docker"),
         # A live system's root is layered too.
         ({"/proc/2/comm": "kthreadd\n", "/proc/self/mountinfo": OVERLAY.format("/cow")}, {}, None),
@@ -163,18 +167,23 @@ def test_secure_boot(tmp_path, files, expected):
         ({"/opt/ml/metadata/resource-metadata.json": "{}", "/proc/2/comm": "kthreadd\n"}, {}, None),
         ({}, {}, None),
     ],
-)  # fmt: skip
+)
 def test_containers(tmp_path, files, env, expected):
     assert container(tree(tmp_path, files, env)) == expected
 
 
-def dmi(vendor, product="x", flags="hypervisor"):
-    base = "/sys/class/dmi/id/"
+def firmware(vendor, product):
     return {
-        base + "sys_vendor": vendor + "\n",
-        base + "product_name": product + "\n",
-        "/proc/cpuinfo": f"flags\t\t: fpu {flags}\n",
+        "/sys/class/dmi/id/sys_vendor": vendor + "\n",
+        "/sys/class/dmi/id/product_name": product + "\n",
     }
+
+
+def dmi(vendor, product="x", flags="hypervisor"):
+    return {**firmware(vendor, product), "/proc/cpuinfo": f"flags\t\t: fpu {flags}\n"}
+
+
+GUEST = {"/proc/cpuinfo": "flags\t\t: fpu hypervisor\n"}
 
 
 CLOCKS = "/sys/devices/system/clocksource/clocksource0/available_clocksource"
@@ -192,16 +201,16 @@ CLOCKS = "/sys/devices/system/clocksource/clocksource0/available_clocksource"
         (dmi("Amazon EC2", "p4d.24xlarge"), "amazon-ec2"),
         (dmi("Amazon EC2", "p5.metal", flags=""), "none"),
         (dmi("Supermicro", "SYS-420GP", flags=""), "none"),
-        ({"/proc/cpuinfo": "flags : hypervisor\n", CLOCKS: "tsc kvm-clock \n"}, "kvm"),
-        ({"/proc/cpuinfo": "flags : hypervisor\n"}, "other"),
-        ({"/proc/cpuinfo": "flags : hypervisor\n", "/sys/devices/platform/AMZNC10C:00/uevent": ""}, "firecracker"),
+        ({**GUEST, CLOCKS: "tsc kvm-clock \n"}, "kvm"),
+        (GUEST, "other"),
+        ({**GUEST, "/sys/devices/platform/AMZNC10C:00/uevent": ""}, "firecracker"),
         ({"/sys/hypervisor/type": "xen\n"}, "xen"),
         ({"/proc/device-tree/hypervisor/compatible": "linux,kvm\0"}, "kvm"),
-        ({"/sys/class/dmi/id/sys_vendor": "Amazon EC2\n", "/sys/class/dmi/id/product_name": "c7g.metal\n"}, "none"),
-        ({"/sys/class/dmi/id/sys_vendor": "Amazon EC2\n", "/sys/class/dmi/id/product_name": "g5g.xlarge\n"}, "amazon-ec2"),
+        (firmware("Amazon EC2", "c7g.metal"), "none"),
+        (firmware("Amazon EC2", "g5g.xlarge"), "amazon-ec2"),
         ({}, None),
     ],
-)  # fmt: skip
+)
 def test_virtualization(tmp_path, files, expected):
     assert virtualization(tree(tmp_path, files)) == expected
 

@@ -51,14 +51,15 @@ def test_v1_without_a_limit():
 
 
 def test_v1_limit_of_an_ancestor_that_is_not_shown(tmp_path):
+    base = "/sys/fs/cgroup/memory"
     machine = tree(
         tmp_path,
         {
             "/proc/self/cgroup": "4:memory:/docker/x\n",
-            "/proc/self/mountinfo": "30 27 0:9 /docker/x /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n",
-            "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
-            "/sys/fs/cgroup/memory/memory.usage_in_bytes": "4096\n",
-            "/sys/fs/cgroup/memory/memory.stat": "hierarchical_memory_limit 1073741824\ntotal_inactive_file 8192\n",
+            "/proc/self/mountinfo": f"30 27 0:9 /docker/x {base} ro - cgroup cgroup rw,memory\n",
+            f"{base}/memory.limit_in_bytes": "9223372036854771712\n",
+            f"{base}/memory.usage_in_bytes": "4096\n",
+            f"{base}/memory.stat": f"hierarchical_memory_limit {GIB}\ntotal_inactive_file 8192\n",
         },
     )
     found = memory.read(machine)

@@ -65,7 +65,7 @@ def test_nothing_to_read(tmp_path):
 def test_here():
     child = subprocess.Popen([sys.executable, "-c", "pass"], stdout=subprocess.PIPE)
     assert child.stdout is not None
-    child.stdout.read()  # its end closes the pipe; nobody has collected it yet, so it is a zombie or about to be
+    child.stdout.read()  # it ends, and nobody has collected it: it is a zombie, or about to be one
     found = processes.read(Machine.here())
     child.wait()
     assert found.total is not None and found.total >= 2

@@ -37,12 +37,12 @@ def test_slurm_job_with_two_gpus():
         ({"SLURM_GPUS_ON_NODE": "0", "SLURMD_NODENAME": "n1"}, ()),
         ({"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, ()),
         ({"CUDA_VISIBLE_DEVICES": ""}, ()),
-        ({"CUDA_VISIBLE_DEVICES": "GPU-1c9b6f0e-2d43-4b2e-9d51-0a7f5c3e8d21"}, ("GPU-1c9b6f0e-2d43-4b2e-9d51-0a7f5c3e8d21",)),
+        ({"CUDA_VISIBLE_DEVICES": "GPU-1c9b6f0e,MIG-2d43"}, ("GPU-1c9b6f0e", "MIG-2d43")),
         ({"SLURMD_NODENAME": "n1"}, ()),
         # A shell of salloc on the login node: nobody has said what the job has.
         ({}, None),
     ],
-)  # fmt: skip
+)
 def test_slurm_gpus(env, gpus):
     assert of({"SLURM_JOB_ID": "1", **env}).gpus == gpus
 

@@ -53,7 +53,7 @@ def read(machine: Machine) -> Cpu:
     if bandwidth is not None and bandwidth.cpus is not None:
         shares.append(bandwidth.cpus)
     nodes = _nodes(machine, online)
-    khz = machine.number(f"{_CPUS}/cpu0/cpufreq/cpuinfo_max_freq")
+    khz = number(machine.line(f"{_CPUS}/cpu0/cpufreq/cpuinfo_max_freq"))
     return Cpu(
         model=_model(described),
         vendor=_vendor(described),

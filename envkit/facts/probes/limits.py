@@ -26,7 +26,7 @@ def read(machine: Machine) -> Limits:
         nofile=limits["nofile"],
         nproc=limits["nproc"],
         open_files=opened,
-        file_max=machine.number("/proc/sys/fs/file-max"),
+        file_max=number(machine.line("/proc/sys/fs/file-max")),
         rdma_devices=_rdma(machine),
         groups=_groups(machine, status),
         uid=number(_effective(status.get("Uid"))),

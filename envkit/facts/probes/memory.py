@@ -49,7 +49,7 @@ def _meminfo(text: str | None) -> dict[str, int]:
     for key, value in pairs(text).items():
         words = value.split()
         if words and (size := number(words[0])) is not None:
-            sizes[key] = size * 1024 if words[-1] == "kB" else size
+            sizes[key] = size * 1024 if words[-1] == "kB" and size < 1 << 53 else size
     return sizes
 
 
@@ -78,7 +78,7 @@ def _used(machine: Machine, levels: Hierarchy | None, folder: str | None) -> int
     if levels is None:
         return None
     version2 = levels.version == 2
-    usage = machine.number(f"{folder}/{'memory.current' if version2 else 'memory.usage_in_bytes'}")
+    usage = number(machine.line(f"{folder}/{'memory.current' if version2 else 'memory.usage_in_bytes'}"))
     stat = numbers(machine.read(f"{folder}/memory.stat"))
     inactive = stat.get("inactive_file" if version2 else "total_inactive_file", 0)
     return None if usage is None else max(0, usage - inactive)
