@@ -19,6 +19,7 @@ from envkit.core.proc import Command, Result
 
 Runner = Callable[[Command], Result]
 
+_HERE = Path("/")
 _READ_LIMIT = 4 << 20
 """Bytes read of any one file."""
 
@@ -34,12 +35,12 @@ class Machine:
     @staticmethod
     def here() -> Machine:
         """The machine that this process runs on."""
-        return Machine(root=Path("/"), env=dict(os.environ), run=proc.run)
+        return Machine(root=_HERE, env=dict(os.environ), run=proc.run)
 
     @property
     def is_here(self) -> bool:
         """Whether this is the running machine and not a recorded one."""
-        return self.root == Path("/")
+        return self.root is _HERE or self.root == _HERE
 
     def at(self, path: str) -> str:
         """Where `path` of the machine lies on the file system of this process."""

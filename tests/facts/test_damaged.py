@@ -1,4 +1,4 @@
-"""No probe of the host raises, or gives what cannot be saved, on files that are empty, cut, binary or of another kind."""
+"""On files that are empty, cut, binary or of another kind, no probe raises or gives what cannot be saved."""
 
 import shutil
 

@@ -108,7 +108,7 @@ def test_a_hung_directory_costs_only_its_own_item(slow_stat, tmp_path):
             "statfs": [gone, str(tmp_path), "/"],
             "which": ["tool", "other"],
             "path": f"{tmp_path}:/gone-server/bin",
-            "limit": 0.5,
+            "limit": 2.0,
         },
         LD_PRELOAD=slow_stat,
         SLOW_PREFIX="/gone-server",
@@ -121,6 +121,8 @@ def test_a_hung_directory_costs_only_its_own_item(slow_stat, tmp_path):
 def test_probes_answer_beside_a_hung_directory(slow_stat, tmp_path, monkeypatch):
     monkeypatch.setenv("LD_PRELOAD", slow_stat)
     monkeypatch.setenv("SLOW_PREFIX", "/gone-server")
+    monkeypatch.setattr(programs, "LIMIT", 2.0)
+    monkeypatch.setattr(programs, "_START", 60.0)
     env = {**os.environ, "HF_HOME": "/gone-server/hf", "PATH": f"/gone-server/bin:{os.environ['PATH']}"}
     machine = Machine(root=Path("/"), env=env, run=proc.run)
     found = {place.role: place for place in storage.read(machine)}
@@ -129,7 +131,8 @@ def test_probes_answer_beside_a_hung_directory(slow_stat, tmp_path, monkeypatch)
     assert programs.which(machine, ["sh"]) == {"sh": None}
 
 
-def test_which_here():
+def test_which_here(monkeypatch):
+    monkeypatch.setattr(programs, "LIMIT", 60.0)
     found = programs.which(Machine.here(), ["sh", "surely-no-such-program"])
     assert found == {"sh": shutil.which("sh"), "surely-no-such-program": ""}
 
