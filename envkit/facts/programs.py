@@ -61,8 +61,8 @@ def which(machine: Machine, names: Sequence[str]) -> dict[str, str | None] | Non
 def spaces(machine: Machine, paths: Sequence[str]) -> dict[str, Space] | None:
     """`Space` of each path; None when nothing could be looked at.
 
-    A path of which the child said nothing is a `timeout` when it spoke of others; a child that was too late to
-    say anything proves nothing about its paths.
+    A path of which the child said nothing is a `timeout` when it spoke of others; a child that was too late
+    to say anything proves nothing about its paths.
     """
     answers = _look(machine, "statfs", {"statfs": list(dict.fromkeys(paths))})
     if answers is None:
