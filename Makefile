@@ -12,7 +12,7 @@ APT_PACKAGES := gcc libc6-dev git make python3-venv chromium docker.io iptables
 FAULTY := tests/snapshots/faulty-workstation.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-all lint unit docs bench-doctor bench-hangs system-deps tensorflow clean
+.PHONY: help demo test check-all lint unit docs record-gpu bench-doctor bench-hangs system-deps tensorflow clean
 
 help:  ## What there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,10 @@ check-all: tensorflow lint  ## As `test`, with nothing allowed to be missing exc
 
 docs: $(VENV)/.dev  ## Regenerate docs/formats.md and docs/causes.md
 	$(BIN)/python tools/generate_docs.py --write
+
+record-gpu: $(BIN)/envkit  ## On a machine with a GPU: record it as tests/snapshots/NAME.json (make record-gpu NAME=h100)
+	$(BIN)/envkit doctor --deep --save tests/snapshots/$(NAME).json || test $$? -eq 1
+	@echo "Now state what doctor must find there in tests/snapshots/expected.json"
 
 bench-doctor: $(BIN)/envkit $(TORCH_VENV)/.ready  ## Doctor beside torch's collect_env, in interleaved pairs
 	$(BIN)/python benchmarks/doctor_vs_collect_env.py --python $(TORCH_VENV)/bin/python

@@ -29,7 +29,7 @@ def deep_probe(
         executable: the target Python.
         frameworks: which ones; None = all that are installed. One that was named and is not installed is
             reported as absent.
-        limit: seconds for each. The probe's own limit is their sum, so `collect` needs a budget as large.
+        limit: seconds for each. The probe is patient: its limit is their sum.
     """
     wanted = FRAMEWORKS if frameworks is None else tuple(frameworks)
 
@@ -37,7 +37,7 @@ def deep_probe(
         checks = tuple(check(machine, executable, framework, limit=limit) for framework in wanted)
         return tuple(one for one in checks if frameworks is not None or one.state != "absent")
 
-    return Probe(name="deep", field="deep", limit=limit * len(wanted) + 5, read=read)
+    return Probe(name="deep", field="deep", limit=limit * len(wanted) + 5, read=read, patient=True)
 
 
 def check(machine: Machine, executable: str, framework: Framework, *, limit: float = LIMIT) -> DeepCheck:

@@ -155,5 +155,5 @@ def torch_python() -> str:
     named = os.environ.get("ENVKIT_TEST_TORCH_PYTHON")
     path = Path(named) if named else Path(__file__).parents[2] / ".venv-torch" / "bin" / "python"
     if not path.exists():
-        pytest.fail(f"{path} is not there: run `make venv-torch`, or set ENVKIT_TEST_TORCH_PYTHON")
+        pytest.fail(f"{path} is not there: run `make test`, which makes it, or set ENVKIT_TEST_TORCH_PYTHON")
     return str(path)
