@@ -54,9 +54,7 @@ def torch_build(version: str, cuda: str, archs: tuple[str, ...]) -> TargetPython
 def snapshot_of(tree: str, scenario: str, limit: float = PATIENCE) -> Snapshot:
     """What doctor reads there, without a target Python."""
     patient = [
-        dataclasses.replace(
-            probe, limit=PATIENCE, read=lambda machine: nvml.read_within(machine, limit)
-        )
+        dataclasses.replace(probe, limit=PATIENCE, read=lambda machine: nvml.read_within(machine, limit))
         if probe.name == "nvml"
         else probe
         for probe in PROBES

@@ -53,6 +53,8 @@ def _entry(family: str, row: dict[str, Any]) -> Cause:
         raise CauseDataError(f"{where} has unknown {', '.join(sorted(unknown))}")
     if row["severity"] not in SEVERITIES:
         raise CauseDataError(f"{where} has severity {row['severity']!r}")
+    if not row["fix"] or not row["sources"]:
+        raise CauseDataError(f"{where} has no {'fix step' if not row['fix'] else 'source'}")
     steps = tuple(_step(where, step) for step in row["fix"])
     return Cause(
         key=row["key"],

@@ -62,6 +62,11 @@ def doctor(
         raise UsageError(
             "--from judges a file", todo="leave out --python and --deep, which look at this machine"
         )
+    if save is not None and str(save) == "-" and output is None:
+        raise UsageError(
+            "--save - and the report cannot both go to standard output",
+            todo="send the report elsewhere: --output FILE",
+        )
     if list_checks:
         emit(_checks(), output)
         return
@@ -131,7 +136,7 @@ def _rendered(
     quiet: bool,
     to_file: bool,
 ) -> str:
-    from envkit.cli.output import wants_color, wants_unicode, width
+    from envkit.cli.output import shareable, wants_color, wants_unicode, width
     from envkit.doctor.judge import verdict
 
     if format is Format.JSON:
@@ -151,7 +156,10 @@ def _rendered(
         width=100 if to_file else width(),
         unicode=to_file or wants_unicode(),
     )
-    return render(report(snapshot, findings), format.value, options)
+    shown = report(snapshot, findings)
+    # On the terminal stands what can be pasted there; what may be sent to others names nobody.
+    on_terminal = format is Format.TEXT and not to_file
+    return render(shown if on_terminal else shareable(shown), format.value, options)
 
 
 def _checks() -> str:

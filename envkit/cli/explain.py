@@ -32,7 +32,7 @@ def explain(
         hint = f"perhaps {', '.join(close)}; " if close else ""
         raise UsageError(f"there is no cause {key!r}", todo=f"{hint}`envkit explain` lists them all")
     if chosen is Format.JSON:
-        emit(as_json([entry] if entry is not None else list(catalogue().values())), output)
+        emit(as_json([entry] if entry is not None else catalogue().values()), output)
         return
     options = Options(
         color=output is None and wants_color(),

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from envkit.causes import Cause
 from envkit.core.codec import dumps
 from envkit.core.report import Column, Report, Section, Table, Text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Causes:
+    """What `envkit explain --json` prints: one cause, or all."""
+
+    causes: tuple[Cause, ...]
+    schema: str = "envkit.causes/1"
 
 
 def one(entry: Cause) -> Report:
@@ -46,6 +55,6 @@ def listing(entries: Iterable[Cause]) -> Report:
     )
 
 
-def as_json(entries: list[Cause]) -> str:
+def as_json(entries: Iterable[Cause]) -> str:
     """Causes as data."""
-    return dumps({"schema": "envkit.causes/1", "causes": entries})
+    return dumps(Causes(causes=tuple(entries)))

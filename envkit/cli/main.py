@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -14,10 +15,11 @@ from envkit.cli.explain import explain
 from envkit.core import proc
 from envkit.core.errors import EnvkitError, ExitCode
 
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
 app = typer.Typer(
     name="envkit",
     help="From a bare machine to a model that trains.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -31,28 +33,31 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """From a bare machine to a model that trains."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(ExitCode.USAGE)
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run a command line; returns the exit code. Every error that a person can meet ends here."""
     try:
-        code = app(arguments, standalone_mode=False)
-        return int(code or 0)
+        code = int(app(arguments, prog_name="envkit", standalone_mode=False) or 0)
+        # The command-line library turns Ctrl-C into this code, some versions of it into Abort.
+        return _interrupted() if code == ExitCode.INTERRUPTED else code
     except EnvkitError as error:
         return _tell(error.message, error.todo, error.exit_code)
     except KeyboardInterrupt:
-        return _tell("interrupted", "nothing was changed", ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader went away (`| head`): there is nobody to tell.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-        return int(ExitCode.OK)
+        return _interrupted()
+    except SystemExit as end:  # the library's own: completion, and help for a reader that went away
+        return end.code if isinstance(end.code, int) else int(ExitCode.OK)
     except Exception as error:
         return _foreign(error)
     finally:
@@ -60,12 +65,14 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _foreign(error: Exception) -> int:
-    """Usage errors of the command-line library; anything else is a bug of ours, and says so."""
+    """Usage errors of the command-line library, full disks; anything else is a bug of ours, and says so."""
     show = getattr(error, "format_message", None)
     if show is not None:
         return _tell(show(), "see `envkit COMMAND --help`", ExitCode.USAGE)
-    if type(error).__name__ in ("Abort",):
-        return _tell("interrupted", "nothing was changed", ExitCode.INTERRUPTED)
+    if type(error).__name__ == "Abort":
+        return _interrupted()
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        return _tell(f"cannot write: {error.strerror}", "make space and run again", ExitCode.DISK)
     if os.environ.get("ENVKIT_TRACEBACK"):
         raise error
     return _tell(
@@ -75,23 +82,42 @@ def _foreign(error: Exception) -> int:
     )
 
 
+def _interrupted() -> int:
+    return _tell("interrupted", "nothing was changed", ExitCode.INTERRUPTED)
+
+
 def _tell(message: str, todo: str, code: ExitCode) -> int:
     from envkit.core.redact import secrets
     from envkit.core.text import one_line
 
-    sys.stderr.write(f"envkit: {one_line(secrets(message), limit=500)}\n  {one_line(todo, limit=500)}\n")
+    try:
+        sys.stderr.write(f"envkit: {one_line(secrets(message), limit=500)}\n  {one_line(todo, limit=500)}\n")
+    except OSError:  # nobody reads; the exit code still tells
+        pass
     return int(code)
 
 
 def main() -> None:
     """Run and end at once: a probe that hangs in the kernel must not hold the person's shell."""
-    code = run()
+    _open_closed_streams()
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        pass
+        code = run()
+    except KeyboardInterrupt:  # a second one, while the first was told
+        proc.kill_all()
+        code = int(ExitCode.INTERRUPTED)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # the reader went away, or it was told already that nothing can be written
+            pass
     os._exit(code)
+
+
+def _open_closed_streams() -> None:
+    """A stream that the caller closed (`>&-`) goes to /dev/null; Python leaves None there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - as long as the process lives
 
 
 if __name__ == "__main__":

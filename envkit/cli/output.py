@@ -6,8 +6,13 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envkit.core.codec import write_text
+from envkit.core.errors import DiskError
+
+if TYPE_CHECKING:
+    from envkit.core.report import Report
 
 
 def emit(rendered: str, output: Path | None) -> None:
@@ -17,8 +22,25 @@ def emit(rendered: str, output: Path | None) -> None:
         write_text(output, text)
         return
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away (`| head`): there is nobody to tell.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    except OSError as error:
+        raise DiskError(
+            f"cannot write to standard output: {error.strerror}", todo="make space, or give --output FILE"
+        ) from error
+
+
+def shareable(report: Report) -> Report:
+    """The report without secrets and without names of the person, the home and the machine."""
+    from envkit.core.codec import from_json, to_json
+    from envkit.core.redact import Identity, saved
+    from envkit.core.report import Report
+
+    return from_json(Report, saved(to_json(report), Identity.here()))
 
 
 def wants_color() -> bool:

@@ -9,6 +9,7 @@ system that can hang is looked at by a child that can be killed.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -48,8 +49,11 @@ class Machine:
 
     def read_bytes(self, path: str, limit: int = _READ_LIMIT) -> bytes:
         """The first `limit` bytes of a file. Raises OSError."""
-        # O_NONBLOCK: a FIFO or a log device must not hold the probe.
-        fd = os.open(self.at(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            # O_NONBLOCK: a FIFO or a log device must not hold the probe.
+            fd = os.open(self.at(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except ValueError as error:  # a NUL in the name, which then names nothing
+            raise FileNotFoundError(errno.ENOENT, str(error)) from error
         try:
             chunks: list[bytes] = []
             while limit > 0 and (chunk := os.read(fd, min(limit, 1 << 16))):
@@ -83,7 +87,7 @@ class Machine:
         """Sorted names in a directory, or None when it is absent or may not be read."""
         try:
             return tuple(sorted(os.listdir(self.at(path))))
-        except OSError:
+        except (OSError, ValueError):
             return None
 
     def exists(self, path: str) -> bool:
@@ -94,7 +98,7 @@ class Machine:
         """The target of a symbolic link as written, or None."""
         try:
             return os.readlink(self.at(path))
-        except OSError:
+        except (OSError, ValueError):
             return None
 
     def may(self, path: str, mode: int) -> bool | None:
@@ -110,7 +114,7 @@ class Machine:
             folder, left = stack.pop()
             try:
                 entries = sorted(os.scandir(self.at(folder)), key=lambda entry: entry.name)
-            except OSError:
+            except (OSError, ValueError):
                 continue
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):

@@ -20,6 +20,8 @@ _MAX_OUTPUT = 32 << 20
 """Bytes kept of each stream; the rest is read and dropped."""
 _GRACE = 0.2
 """Seconds that a killed child has to be collected."""
+_PIPE = 1 << 20
+"""Bytes that a pipe may hold (pipe(7)): the most that a child leaves behind when it ends."""
 
 _live: set[subprocess.Popen[bytes]] = set()
 _live_lock = threading.Lock()
@@ -75,7 +77,7 @@ def run(command: Command) -> Result:
         return Result(state="absent", stderr=f"{command.argv[0]}: not found")
     except PermissionError as error:
         return Result(state="denied", stderr=str(error))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
         return Result(state="failed", stderr=str(error))
     with _live_lock:
         _live.add(child)
@@ -93,6 +95,7 @@ def run(command: Command) -> Result:
         )
     except BaseException:
         _kill(child)
+        _collect(child)
         raise
     finally:
         _close(child)
@@ -119,13 +122,14 @@ def _drain(child: subprocess.Popen[bytes], stdin: bytes | None, deadline: float)
         if child.stdin is not None:
             os.set_blocking(child.stdin.fileno(), False)
             selector.register(child.stdin, selectors.EVENT_WRITE)
+        late = 0
         while selector.get_map():
             left = deadline - time.monotonic()
             # A grandchild may hold the pipes open; the child's own end is what counts. It is looked at before
             # the pipes are, so that what it wrote last is not missed.
             gone = child.poll() is not None
-            ready = selector.select(min(left, 0.05)) if left > 0 else []
-            if left <= 0 or (gone and not ready):
+            ready = selector.select(0 if gone else min(left, 0.05)) if left > 0 else []
+            if left <= 0 or (gone and (not ready or late > _PIPE)):
                 break
             for key, _ in ready:
                 if key.fileobj is child.stdin:
@@ -135,6 +139,7 @@ def _drain(child: subprocess.Popen[bytes], stdin: bytes | None, deadline: float)
                 if not chunk:
                     selector.unregister(key.fileobj)
                     continue
+                late += len(chunk) if gone else 0
                 buffer = buffers[key.fileobj]  # type: ignore[index]
                 buffer += chunk[: _MAX_OUTPUT - len(buffer)]
     try:

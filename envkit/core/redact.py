@@ -13,28 +13,56 @@ from typing import Any
 
 from envkit.core.text import encodable
 
-_URL_CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.\-]{1,20}://)[^/\s@'\"]{1,300}@")
+# Every pattern runs over hostile text: a run of characters is bounded, or cannot start inside itself.
+_URL_CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.\-]{1,20}://)[^/\s'\"]+@")
+_VALUE = r"(?:'[^']*'|\"[^\"]*\"|[^&\s'\"]+)"
 _QUERY_SECRET = re.compile(
-    r"(?P<name>(?:token|key|secret|password|passwd|pwd|auth|signature|sig|credential)s?=)[^&\s'\"]+", re.I
+    rf"(?P<name>(?:token|key|secret|password|passwd|passphrase|pwd|auth|signature|sig|credential)s?=){_VALUE}",
+    re.I,
+)
+_JSON_SECRET = re.compile(
+    r"(?P<name>(?:token|secret|password|passwd|api_?key|credential)s?['\"]\s{0,8}:\s{0,8})"
+    r"(?:'[^']*'|\"[^\"]*\")",
+    re.I,
 )
 _OPTION_SECRET = re.compile(
-    r"(?P<name>--?(?:[\w-]*(?:token|password|passwd|secret|api-?key))[= ])(?:'[^']*'|\"[^\"]*\"|\S+)", re.I
+    r"(?P<name>(?<![\w-])--?[\w-]{0,40}?(?:token|password|passwd|secret|api-?key)(?:=|\s{1,8}))"
+    r"(?:'[^']*'|\"[^\"]*\"|\S+)",
+    re.I,
 )
 _KNOWN_TOKEN = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}"
     r"|AKIA[0-9A-Z]{16}|sk-[\w-]{20,}|xox[abpr]-[\w-]{10,}|AIza[\w-]{30,}"
-    r"|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*)"
+    r"|eyJ[\w-]{10,2000}+\.[\w-]{10,4000}+\.[\w-]*)"
 )
-_BEARER = re.compile(r"(?P<name>\b(?:bearer|basic|authorization:)\s+)[\w.+/=-]{8,}", re.I)
-_UUID = re.compile(r"\b(?P<kind>GPU|MIG)-(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.I)
-_SERIAL = re.compile(r"(?P<name>\bserial(?:[ _-]?(?:number|no))?\s*[:=]\s*)[\w-]{6,}", re.I)
+_AUTHORIZATION = re.compile(
+    r"(?P<name>\b(?:bearer\s{1,8}|authorization['\"]?\s{0,8}[:=]\s{0,8}['\"]?(?:[A-Za-z]{1,20}\s{1,8})?))"
+    r"[\w.+/=~-]{8,}",
+    re.I,
+)
+_UUID = re.compile(r"\b(?P<kind>GPU-|MIG-)?(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.I)
+_SERIAL = re.compile(r"(?P<name>\bserial(?:[ _-]?(?:number|no))?\s{0,8}[:=]\s{0,8})[\w-]{6,}", re.I)
+_HOMES = re.compile(r"(?P<base>(?<![\w.-])/(?:home|Users)/)[^/\s:'\",;<>()\[\]{}|]+")
+"""Homes of others: under sudo, the person's own."""
+_COMMON_NAMES = """
+    root user users ubuntu debian centos fedora linux runner admin administrator nobody guest test dev app
+    localhost localdomain default home host system none other unknown remote same left right lost note ok
+    ec2-user azureuser cloud-user opc vagrant pi jovyan mambauser sagemaker-user colab kaggle notebook jetson
+    nvidia amd intel cuda rocm gpu gpus cpu torch pytorch tensorflow jax numpy conda mamba pip uv venv wheel
+    python python3 docker podman kubernetes lxc apptainer slurm pbs lsf sge wsl mps vgpu nouveau
+    v1 v2 hybrid driver compute graphics running stopped failed absent denied hung timeout skipped crashed
+    error warning problem problems healthy faulty faster slower inconclusive disabled enforcing permissive
+    completed passthrough prohibited rpath runpath
+"""
+_COMMON = frozenset(_COMMON_NAMES.split())
+"""Names of accounts and machines that identify nobody; replacing these would only damage what is said."""
 _HIDDEN = "***"
 
 
 def secrets(text: str) -> str:
     """The text with credentials, tokens and serial numbers replaced by `***`."""
     text = _URL_CREDENTIALS.sub(rf"\g<scheme>{_HIDDEN}@", text)
-    for pattern in (_QUERY_SECRET, _OPTION_SECRET, _BEARER, _SERIAL):
+    for pattern in (_QUERY_SECRET, _JSON_SECRET, _OPTION_SECRET, _AUTHORIZATION, _SERIAL):
         text = pattern.sub(rf"\g<name>{_HIDDEN}", text)
     return _KNOWN_TOKEN.sub(_HIDDEN, text)
 
@@ -60,20 +88,28 @@ class Identity:
 def _patterns(identity: Identity) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Replacements for an identity. Names that are everybody's (root, localhost) identify nobody."""
     pairs: list[tuple[re.Pattern[str], str]] = []
-    if len(identity.home) > 1:
-        pairs.append((re.compile(rf"{re.escape(identity.home)}(?=$|[/\s:'\",;])"), "~"))
-    if identity.user not in ("", "root", "user", "ubuntu", "debian", "runner") and len(identity.user) >= 2:
-        pairs.append((re.compile(rf"(?<![\w.-]){re.escape(identity.user)}(?![\w-])"), "<user>"))
-    if identity.host not in ("", "localhost") and len(identity.host) >= 3:
-        pairs.append((re.compile(rf"(?<![\w.-]){re.escape(identity.host)}(?![\w-])"), "<host>"))
+    home = identity.home.rstrip("/")
+    if home:
+        pairs.append((re.compile(rf"(?<![\w.-]){re.escape(home)}(?![\w-]|\.\w)"), "~"))
+    pairs.append((_HOMES, r"\g<base><user>"))
+    if identity.user.lower() not in _COMMON and len(identity.user) >= 2:
+        pairs.append((_name(identity.user), "<user>"))
+    for host in (identity.host, identity.host.partition(".")[0]):
+        if host.lower() not in _COMMON and len(host) >= 3:
+            pairs.append((_name(host), "<host>"))
     return tuple(pairs)
 
 
+def _name(name: str) -> re.Pattern[str]:
+    """The name as a whole word."""
+    return re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
+
+
 def identities(text: str, patterns: tuple[tuple[re.Pattern[str], str], ...]) -> str:
-    """The text without home, user and host names; device UUIDs become a short stable digest."""
+    """The text without home, user and host names; UUIDs become a short stable digest."""
     for pattern, replacement in patterns:
         text = pattern.sub(replacement, text)
-    return _UUID.sub(lambda m: f"{m['kind']}-{_digest(m['id'])}", text)
+    return _UUID.sub(lambda m: f"{m['kind'] or ''}{_digest(m['id'])}", text)
 
 
 def _digest(text: str) -> str:

@@ -36,7 +36,7 @@ def size(count: float | None) -> str:
     """Bytes as people write them: 24.0 GiB."""
     if count is None:
         return "unknown"
-    value = float(count)
+    value = _bounded(count)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if abs(value) < 1024 or unit == "TiB":
             return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
@@ -48,6 +48,7 @@ def duration(seconds: float | None) -> str:
     """Seconds as people write them: 84 ms, 2.1 s, 3 min, 5 h, 12 days."""
     if seconds is None:
         return "unknown"
+    seconds = _bounded(seconds)
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 120:
@@ -59,7 +60,13 @@ def duration(seconds: float | None) -> str:
 
 def count(number: float) -> str:
     """A CPU count: 2, 1.5."""
-    return f"{number:g}" if number == int(number) else f"{number:.1f}"
+    number = _bounded(number)
+    return f"{number:g}" if number.is_integer() else f"{number:.1f}"
+
+
+def _bounded(number: float) -> float:
+    """As a float, also an int of a file that is beyond all floats."""
+    return float(min(max(number, -1e300), 1e300))
 
 
 def plural(number: int, word: str, many: str | None = None) -> str:

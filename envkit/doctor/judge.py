@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from envkit.causes import CATALOGUE_FAMILIES, Cause, catalogue
+from envkit.causes import CATALOGUE_FAMILIES, catalogue
 from envkit.compat import Compat
 from envkit.core.errors import UsageError
 from envkit.core.finding import SEVERITIES, Finding
@@ -21,7 +21,7 @@ _DNF = frozenset({"fedora", "rhel", "centos", "rocky", "almalinux", "ol", "amzn"
 def select(only: Iterable[str], skip: Iterable[str]) -> tuple[Rule, ...]:
     """The rules that `--only` and `--skip` leave, each a key or a family.
 
-    Raises UsageError for a name that is neither.
+    Raises UsageError for a name that is neither, and when nothing is left.
     """
     only, skip = tuple(only), tuple(skip)
     if not only and not skip:
@@ -29,7 +29,10 @@ def select(only: Iterable[str], skip: Iterable[str]) -> tuple[Rule, ...]:
     wanted = {name: _expand(name) for name in (*only, *skip)}
     chosen = {key for name in only for key in wanted[name]} or {key_of(rule) for rule in RULES}
     dropped = {key for name in skip for key in wanted[name]}
-    return tuple(rule for rule in RULES if key_of(rule) in chosen - dropped)
+    left = tuple(rule for rule in RULES if key_of(rule) in chosen - dropped)
+    if not left:
+        raise UsageError("no check is left", todo="leave out what --only and --skip name both")
+    return left
 
 
 def _expand(name: str) -> frozenset[str]:
@@ -93,8 +96,7 @@ def _os_slots(snapshot: Snapshot) -> dict[str, str]:
     """Which package manager's commands a fix may show."""
     name = (snapshot.host.os_id if snapshot.host is not None else None) or ""
     slots = {"os_ubuntu": "yes"} if name in ("ubuntu", "linuxmint", "pop") else {"os_not_ubuntu": "yes"}
-    if name in _APT:
-        slots["os_apt"] = "yes"
+    slots["os_apt" if name in _APT else "os_not_apt"] = "yes"
     if name == "debian":
         slots["os_debian"] = "yes"
     if name in _DNF:
@@ -105,22 +107,31 @@ def _os_slots(snapshot: Snapshot) -> dict[str, str]:
 
 
 def _folded(findings: list[Finding]) -> list[Finding]:
-    """Problems that another problem explains go into that one's `explains`."""
+    """Problems that another problem explains go into that one's `explains`, which is as bad as the worst."""
     problems = {f.key: f for f in findings if f.outcome == "problem"}
     if len(problems) < 2:
         return findings
-    causes: dict[str, Cause] = {key: catalogue()[key] for key in problems}
-    parents = {
-        child: parent for parent, entry in causes.items() for child in entry.explains if child in problems
-    }
+    parents = _parents(problems)
     roots = {key: _root(key, parents) for key in problems}
     kept = []
     for finding in findings:
-        if finding.outcome == "problem" and roots[finding.key] != finding.key:
-            continue
-        children = tuple(sorted(k for k, root in roots.items() if root == finding.key and k != finding.key))
-        kept.append(replace(finding, explains=children) if finding.key in problems else finding)
+        if finding.key not in problems:
+            kept.append(finding)
+        elif roots[finding.key] == finding.key:
+            children = sorted(key for key, root in roots.items() if root == finding.key != key)
+            worst = min((problems[key] for key in (finding.key, *children)), key=_severity).severity
+            kept.append(replace(finding, explains=tuple(children), severity=worst))
     return kept
+
+
+def _parents(problems: dict[str, Finding]) -> dict[str, str]:
+    """What explains each problem, the worst of several; what is worth a note only explains only such."""
+    parents: dict[str, str] = {}
+    for parent in sorted(problems.values(), key=_rank):
+        for child in catalogue()[parent.key].explains:
+            if child in problems and (parent.severity != "note" or problems[child].severity == "note"):
+                parents.setdefault(child, parent.key)
+    return parents
 
 
 def _root(key: str, parents: dict[str, str]) -> str:
@@ -133,5 +144,8 @@ def _root(key: str, parents: dict[str, str]) -> str:
 
 def _rank(finding: Finding) -> tuple[int, int, float]:
     outcomes = ("problem", "unknown", "ok", "not-applicable")
-    severity = SEVERITIES.index(finding.severity) if finding.severity else len(SEVERITIES)
-    return outcomes.index(finding.outcome), severity, -(finding.confidence or 0.0)
+    return outcomes.index(finding.outcome), _severity(finding), -(finding.confidence or 0.0)
+
+
+def _severity(finding: Finding) -> int:
+    return SEVERITIES.index(finding.severity) if finding.severity else len(SEVERITIES)

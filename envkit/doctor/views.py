@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
-from envkit.doctor.outcome import Outcome, unknown
-from envkit.facts.gpu_model import Gpu, PciGpu
+from envkit.doctor.outcome import Outcome, not_applicable, unknown
+from envkit.facts.gpu_model import Gpu, Library, NvidiaDriver, PciGpu
 from envkit.facts.model import Snapshot
 from envkit.facts.python_model import Distribution, TargetPython
 
@@ -50,6 +50,11 @@ def nvidia_pci(snapshot: Snapshot) -> tuple[PciGpu, ...] | None:
     )
 
 
+def kept_for_guests(snapshot: Snapshot) -> bool:
+    """Whether there are NVIDIA GPUs on the bus, and all are kept for virtual machines."""
+    return any(device.vendor == "nvidia" for device in snapshot.pci or ()) and nvidia_pci(snapshot) == ()
+
+
 def gpus(snapshot: Snapshot) -> tuple[Gpu, ...]:
     """GPUs that NVML lists and that answer."""
     if snapshot.nvml is None or snapshot.nvml.gpus is None:
@@ -62,12 +67,11 @@ def has_nvidia(snapshot: Snapshot) -> bool | None:
     nvml = snapshot.nvml
     if nvml is not None and (nvml.gpus or nvml.state in ("gpu-lost", "version-mismatch")):
         return True
-    if nvidia_pci(snapshot):
-        return True
     driver = snapshot.driver
-    if driver is not None and driver.proc_gpus:
+    if nvidia_pci(snapshot) or is_jetson(snapshot) or (driver is not None and driver.proc_gpus):
         return True
-    if snapshot.pci is not None:
+    # WSL's GPU is Windows' and on no bus that Linux sees.
+    if snapshot.pci is not None and not is_wsl(snapshot):
         return False
     return False if nvml is not None and nvml.state in ("no-library", "no-devices") else None
 
@@ -77,13 +81,72 @@ def usable_nvidia(snapshot: Snapshot) -> bool:
     return bool(gpus(snapshot))
 
 
+def withheld(snapshot: Snapshot) -> str | None:
+    """Why the GPUs of this machine are not this process's to use; None where nothing says so."""
+    if usable_nvidia(snapshot):
+        return None
+    if snapshot.scheduler is not None and snapshot.scheduler.gpus == ():
+        return "the scheduler gave this job no GPU"
+    driver = snapshot.driver
+    if not in_container(snapshot) or is_wsl(snapshot) or is_jetson(snapshot):
+        return None
+    if driver is None or driver.nodes is None or gpu_nodes(driver):
+        return None
+    return "this container was given no GPU"
+
+
+def without_nvidia(snapshot: Snapshot) -> Outcome | None:
+    """Why a question about a GPU of this process cannot be asked; None when it can."""
+    present = has_nvidia(snapshot)
+    if present is None:
+        why = because(snapshot, "pci", "nvml")
+        return unknown(f"whether there is an NVIDIA GPU could not be read: {why}")
+    if not present:
+        return not_applicable("no NVIDIA GPU on this machine")
+    reason = withheld(snapshot)
+    return None if reason is None else not_applicable(reason)
+
+
+def gpu_nodes(driver: NvidiaDriver) -> tuple[str, ...]:
+    """/dev/nvidia0 and so on."""
+    return tuple(node.path for node in driver.nodes or () if re.fullmatch(r"/dev/nvidia\d+", node.path))
+
+
 def driver_version(snapshot: Snapshot) -> tuple[str, str] | None:
-    """The version of the driver in force and where it was read."""
-    if snapshot.nvml is not None and snapshot.nvml.driver_version:
-        return snapshot.nvml.driver_version, "nvmlSystemGetDriverVersion"
-    if snapshot.driver is not None and snapshot.driver.module_version:
-        return snapshot.driver.module_version, "/proc/driver/nvidia/version"
+    """The version of the driver in force and where it was read.
+
+    None too where the number is not one of NVIDIA's driver branches: Jetson Linux 35 calls its driver 35.4.1.
+    """
+    nvml, driver = snapshot.nvml, snapshot.driver
+    for found, source in (
+        (nvml.driver_version if nvml is not None else None, "nvmlSystemGetDriverVersion"),
+        (driver.module_version if driver is not None else None, "/proc/driver/nvidia/version"),
+    ):
+        if found and re.match(r"[rR]?\d{3}", found):
+            return found, source
     return None
+
+
+def forward_compat(snapshot: Snapshot) -> Library | None:
+    """The forward-compatibility libcuda that programs load in place of the driver's own."""
+    return next(
+        (
+            library
+            for library in snapshot.libraries or ()
+            if library.family == "cuda" and library.order == 0 and "/compat" in library.path
+        ),
+        None,
+    )
+
+
+def is_consumer(gpu: Gpu) -> bool:
+    """A GPU on which forward compatibility does not work."""
+    return re.search(r"geforce|titan", gpu.name or "", re.IGNORECASE) is not None
+
+
+def is_mobile(gpu: Gpu) -> bool:
+    """A laptop's GPU, whose lanes and power its maker has decided on."""
+    return re.search(r"laptop|mobile|max-q|\bMX\d", gpu.name or "", re.IGNORECASE) is not None
 
 
 def in_container(snapshot: Snapshot) -> bool | None:
@@ -96,6 +159,12 @@ def in_container(snapshot: Snapshot) -> bool | None:
 def is_wsl(snapshot: Snapshot) -> bool:
     """Whether this is a WSL distribution."""
     return snapshot.host is not None and snapshot.host.wsl is not None
+
+
+def is_jetson(snapshot: Snapshot) -> bool:
+    """Whether this is a Jetson, whose GPU is not on the PCI bus."""
+    host = snapshot.host
+    return host is not None and (host.l4t is not None or "jetson" in (host.board or "").lower())
 
 
 def env(snapshot: Snapshot, name: str) -> str | None:
@@ -113,6 +182,14 @@ def distributions(snapshot: Snapshot, name: str) -> tuple[Distribution, ...]:
 def distribution(snapshot: Snapshot, name: str) -> Distribution | None:
     """The copy of a distribution that the target Python imports."""
     return next(iter(distributions(snapshot, name)), None)
+
+
+def wants_gpu(snapshot: Snapshot) -> bool | None:
+    """Whether a framework here is built for a GPU; None where none is installed or it was not read."""
+    found = tuple(builds(snapshot))
+    if any(build.cuda for build in found):
+        return True
+    return None if not found or any(build.cuda is None for build in found) else False
 
 
 def packages_read(snapshot: Snapshot) -> bool:
@@ -162,16 +239,23 @@ def public(text: str) -> str:
     return text.partition("+")[0]
 
 
+def capability(gpu: Gpu) -> str | None:
+    """`8.6`; None where the driver says none, or nonsense."""
+    return gpu.compute_capability if re.fullmatch(r"\d+\.\d", gpu.compute_capability or "") else None
+
+
 def gpu_label(gpu: Gpu) -> str:
     """`GPU 0 (NVIDIA H100 80GB HBM3)`."""
     return f"GPU {gpu.index} ({gpu.name})" if gpu.name else f"GPU {gpu.index}"
 
 
 def python_minor(snapshot: Snapshot) -> str | None:
-    """`3.12` of the target Python."""
-    text = snapshot.python.version if snapshot.python is not None else None
-    match = re.match(r"\d+\.\d+", text or "")
-    return match[0] if match else None
+    """`3.12` of the target Python; `3.14t` of a free-threaded one, whose wheels are its own."""
+    python = snapshot.python
+    match = re.match(r"\d+\.\d+", (python.version if python is not None else None) or "")
+    if python is None or match is None:
+        return None
+    return match[0] + ("t" if python.free_threaded else "")
 
 
 def platform(snapshot: Snapshot) -> str:

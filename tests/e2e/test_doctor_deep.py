@@ -17,8 +17,9 @@ ROOT = Path(__file__).parents[2]
 
 def doctor(python: Path | str) -> tuple[int, dict]:
     """Exit code and answer of a deep check of that Python."""
+    command = [sys.executable, "-m", "envkit.cli.main", "doctor", "--deep", "--json", "-v"]
     done = subprocess.run(
-        [sys.executable, "-m", "envkit.cli.main", "doctor", "--deep", "--json", "-v", "--python", str(python)],
+        [*command, "--python", str(python)],
         capture_output=True, text=True, timeout=110, check=False,
     )  # fmt: skip
     return done.returncode, json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""Doctor on GPUs that are not here: the real pynvml reads a compiled libnvidia-ml.so.1, the rest is recorded."""
+"""Doctor on GPUs that are not here: the real pynvml reads a compiled library, the rest is recorded."""
 
 from __future__ import annotations
 
@@ -83,8 +83,11 @@ def test_a_wheel_beside_driver_and_gpu(
 
 def test_the_fix_for_an_old_driver_gives_both_ways_out() -> None:
     python = torch_build("2.15.0+cu132", "13.2", CU130)
-    snapshot = dataclasses.replace(snapshot_of(tree_for(""), "driver-535-a100"), python=python, libraries=())
+    host = snapshot_of(tree_for(""), "driver-535-a100")
+    snapshot = dataclasses.replace(host, python=python, libraries=())
     (finding,) = problems(snapshot)
     commands = [step.run or "" for step in finding.fix]
-    assert any("torch==2.14.1 --index-url https://download.pytorch.org/whl/cu126" in line for line in commands)
+    assert any(
+        "torch==2.14.1 --index-url https://download.pytorch.org/whl/cu126" in line for line in commands
+    )
     assert any("580" in step.say for step in finding.fix)

@@ -8,6 +8,7 @@ from envkit.compat import Compat
 from envkit.doctor.outcome import Outcome
 from envkit.doctor.rules import (
     container,
+    cpu_build,
     deep,
     driver,
     fabric,
@@ -17,8 +18,10 @@ from envkit.doctor.rules import (
     libraries,
     packages,
     python,
+    reach,
     selection,
     settings,
+    wsl,
 )
 from envkit.facts.model import Snapshot
 
@@ -26,7 +29,9 @@ Rule = Callable[[Snapshot, Compat], Outcome]
 
 RULES: tuple[Rule, ...] = (
     *driver.RULES,
+    *reach.RULES,
     *framework.RULES,
+    *cpu_build.RULES,
     *hardware.RULES,
     *settings.RULES,
     *fabric.RULES,
@@ -35,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     *packages.RULES,
     *libraries.RULES,
     *host.RULES,
+    *wsl.RULES,
     *container.RULES,
     *deep.RULES,
 )

@@ -11,18 +11,26 @@ from envkit.facts.model import Snapshot
 _DEEP = "only with --deep"
 
 
+def _not_run(snapshot: Snapshot) -> Outcome:
+    tried = any(status.name == "deep" for status in snapshot.probes)
+    return unknown(views.because(snapshot, "deep")) if tried else not_applicable(_DEEP)
+
+
 def framework_import_failed(snapshot: Snapshot, compat: Compat) -> Outcome:
     """An installed framework cannot be imported."""
     if snapshot.deep is None:
-        tried = any(status.name == "deep" for status in snapshot.probes)
-        return unknown(views.because(snapshot, "deep")) if tried else not_applicable(_DEEP)
+        return _not_run(snapshot)
     words = {"import-failed": "cannot be imported", "crashed": "crashes", "timeout": "hangs"}
     for check in snapshot.deep:
         if check.state in words and check.import_seconds is None:
             lines = (check.error or "").strip().splitlines() or ["no message"]
             return problem(
                 f"{check.framework} {words[check.state]}: {text.one_line(lines[-1])}",
-                fact(check.error_type or check.state, text.one_line(check.error or "", limit=400), "import"),
+                fact(
+                    check.error_type or check.state,
+                    text.one_line(check.error or "no message", limit=400),
+                    "import",
+                ),
                 python=snapshot.python.executable if snapshot.python is not None else "python",
                 framework=check.framework,
             )
@@ -32,8 +40,9 @@ def framework_import_failed(snapshot: Snapshot, compat: Compat) -> Outcome:
 def device_smoke_failed(snapshot: Snapshot, compat: Compat) -> Outcome:
     """A small computation on a device fails or gives wrong numbers."""
     if snapshot.deep is None:
-        return not_applicable(_DEEP)
+        return _not_run(snapshot)
     ran = 0
+    for_cpu = {build.name for build in views.builds(snapshot) if build.cuda == ""}
     for check in snapshot.deep:
         if check.import_seconds is not None and check.state in ("crashed", "timeout"):
             how = "hangs" if check.state == "timeout" else "crashes"
@@ -44,15 +53,16 @@ def device_smoke_failed(snapshot: Snapshot, compat: Compat) -> Outcome:
         for result in check.smoke or ():
             ran += 1
             if not result.ok:
-                shown = result.detail or f"relative error {result.error:.2g}"
+                error = "not finite" if result.error is None else f"{result.error:.2g}"
+                shown = result.detail or f"relative error {error}"
                 return problem(
                     f"{result.op} in {result.dtype} on {result.device} with {check.framework} fails: {shown}",
-                    fact(
-                        "relative error", result.error if result.error is not None else "none", "smoke test"
-                    ),
+                    fact("relative error", error, "smoke test"),
                     fact("tolerance", result.tolerance, "smoke test"),
                 )
         seen = [device for device in check.devices or () if device.startswith(("cuda", "gpu"))]
+        if check.framework in for_cpu:
+            continue  # another check tells of that
         if check.state == "ok" and views.usable_nvidia(snapshot) and not seen:
             return problem(
                 f"NVML lists a GPU and {check.framework} sees none",

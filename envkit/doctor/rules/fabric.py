@@ -15,6 +15,7 @@ _NVLINK_ERRORS = 5
 
 def nvlink_errors(snapshot: Snapshot, compat: Compat) -> Outcome:
     """NVLinks that count errors, or fewer of them than the sister GPUs have."""
+    switched = snapshot.driver is not None and bool(snapshot.driver.nvswitches)
     widest: dict[str, int] = {}
     for gpu in views.gpus(snapshot):
         if gpu.nvlinks and gpu.name:
@@ -26,6 +27,8 @@ def nvlink_errors(snapshot: Snapshot, compat: Compat) -> Outcome:
             return None
         active = [link for link in gpu.nvlinks if link.active]
         expected = widest.get(gpu.name or "", 0)
+        if not active and not switched:
+            return None  # bridges join some of the cards of a workstation, and leave others out
         if len(active) < expected:
             return problem(
                 f"{views.gpu_label(gpu)} has {len(active)} active NVLinks; its sisters have {expected}",
@@ -66,7 +69,6 @@ def fabric_manager_not_running(snapshot: Snapshot, compat: Compat) -> Outcome:
             f"this machine has NVSwitches and nvidia-fabricmanager {word}",
             *evidence,
             fact("nvidia-fabricmanager", driver.fabric_manager, "process table"),
-            start="yes" if driver.fabric_manager == "stopped" else None,
             install="yes" if driver.fabric_manager == "absent" else None,
         )
     module = driver.module_version
@@ -79,6 +81,10 @@ def fabric_manager_not_running(snapshot: Snapshot, compat: Compat) -> Outcome:
             fact("driver", module, "/proc/driver/nvidia/version"),
             version=module,
         )
+    if driver.fabric_manager is None:
+        if driver.loaded is False:
+            return not_applicable("no NVIDIA kernel module is loaded")
+        return unknown("whether the fabric manager runs could not be read: processes are hidden")
     return ok("the fabric manager runs")
 
 

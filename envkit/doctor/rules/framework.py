@@ -6,6 +6,7 @@ from envkit.compat import (
     Compat,
     arch_relation,
     driver_floor,
+    driver_meets,
     fitting_torch,
     kernel_for,
     parse_cuda,
@@ -26,23 +27,30 @@ def _cuda_builds(snapshot: Snapshot) -> tuple[Build, ...]:
     return tuple(build for build in views.builds(snapshot) if build.cuda)
 
 
-def _no_build(snapshot: Snapshot) -> Outcome:
+def _no_build(snapshot: Snapshot, name: str | None = None) -> Outcome:
+    """Why there is no CUDA build (of the framework `name`) to judge."""
     if not views.packages_read(snapshot):
         return unknown(views.because(snapshot, "python"))
+    for build in views.builds(snapshot):
+        if build.cuda is None and name in (None, build.name):
+            return unknown(f"which CUDA {build.name} {build.version} was built for could not be read")
     return not_applicable(_NO_CUDA_BUILD)
 
 
 def torch_install(snapshot: Snapshot, compat: Compat, *, ignore_driver: bool = False) -> str | None:
     """The pip command for the newest torch that runs on this machine's driver, GPUs, Python and libc.
 
-    None when no torch of the tables does.
+    None when no torch of the tables does, or no GPU can be asked what it needs.
     """
     driver = views.driver_version(snapshot)
     host = snapshot.host
+    ccs = sorted({cc for gpu in views.gpus(snapshot) if (cc := views.capability(gpu))})
+    if not ccs:
+        return None
     choices = fitting_torch(
         compat,
         driver=None if ignore_driver or driver is None else driver[0],
-        ccs=sorted({gpu.compute_capability for gpu in views.gpus(snapshot) if gpu.compute_capability}),
+        ccs=ccs,
         python=views.python_minor(snapshot),
         platform=views.platform(snapshot),
         glibc=host.libc_version if host is not None and host.libc == "glibc" else None,
@@ -66,27 +74,59 @@ def driver_too_old(snapshot: Snapshot, compat: Compat) -> Outcome:
     if views.has_nvidia(snapshot) is False:
         return not_applicable("no NVIDIA GPU on this machine")
     driver = views.driver_version(snapshot)
+    if driver is None and views.is_jetson(snapshot):
+        return not_applicable("this driver is a part of Jetson Linux, which numbers it apart")
     if driver is None:
         return unknown(f"the driver's version could not be read: {views.because(snapshot, 'nvml', 'driver')}")
+    in_force = _with_forward_compat(snapshot, driver[0])
     platform = "windows" if views.is_wsl(snapshot) else "linux"
+    not_listed = None
     for build in builds:
         floor = driver_floor(compat, build.cuda or "", platform=platform)
-        if floor is not None and version_key(driver[0]) < version_key(floor):
-            return problem(
-                f"{build.name} {build.version} needs driver {floor} or newer for CUDA {build.cuda}; "
-                f"this machine has {driver[0]}",
-                _build_fact(build),
-                fact("driver", driver[0], driver[1]),
-                fact(f"lowest driver for CUDA {build.cuda}", floor, "minor-version compatibility table"),
-                driver=driver[0],
-                floor=floor,
-                floor_branch=floor.partition(".")[0],
-                torch_install=torch_install(snapshot, compat) if build.name == "torch" else None,
-            )
+        not_listed = not_listed or (build if floor is None else None)
+        if floor is not None and not driver_meets(in_force, floor):
+            return _below_floor(snapshot, compat, build, driver, floor)
         found = _ptx_newer_than_driver(snapshot, build)
         if found is not None:
             return found
-    return ok(f"driver {driver[0]} is new enough for {', '.join(b.name + ' ' + b.version for b in builds)}")
+    if not_listed is not None:
+        return unknown(f"no table says which driver CUDA {not_listed.cuda} of {not_listed.name} needs")
+    return ok(f"driver {in_force} is new enough for {', '.join(b.name + ' ' + b.version for b in builds)}")
+
+
+def _with_forward_compat(snapshot: Snapshot, driver: str) -> str:
+    """The driver version that programs meet: the forward-compatibility libcuda's where it works."""
+    library = views.forward_compat(snapshot)
+    if library is None or library.version is None or any(map(views.is_consumer, views.gpus(snapshot))):
+        return driver
+    return library.version if version_key(library.version) > version_key(driver) else driver
+
+
+def _below_floor(
+    snapshot: Snapshot, compat: Compat, build: Build, driver: tuple[str, str], floor: str
+) -> Outcome:
+    here = not views.is_wsl(snapshot) and not views.in_container(snapshot)
+    return problem(
+        f"{build.name} {build.version} needs driver {floor} or newer for CUDA {build.cuda}; "
+        f"this machine has {driver[0]}",
+        _build_fact(build),
+        fact("driver", driver[0], driver[1]),
+        fact(f"lowest driver for CUDA {build.cuda}", floor, "minor-version compatibility table"),
+        driver=driver[0],
+        floor=floor,
+        floor_branch=_branch_for(compat, floor) if here else None,
+        windows="yes" if views.is_wsl(snapshot) else None,
+        container="yes" if not here and not views.is_wsl(snapshot) else None,
+        torch_install=torch_install(snapshot, compat) if build.name == "torch" else None,
+    )
+
+
+def _branch_for(compat: Compat, floor: str) -> str:
+    """The newest branch with long support that meets a floor, else the floor's own."""
+    least = version_key(floor)[0]
+    return str(
+        max((b.number for b in compat.branches if b.kind == "LTSB" and b.number >= least), default=least)
+    )
 
 
 def _ptx_newer_than_driver(snapshot: Snapshot, build: Build) -> Outcome | None:
@@ -111,15 +151,18 @@ def _ptx_newer_than_driver(snapshot: Snapshot, build: Build) -> Outcome | None:
 
 
 def _kernel(build: Build, gpu: Gpu) -> str | None:
-    return kernel_for(build.archs or (), gpu.compute_capability) if gpu.compute_capability else None
+    capability = views.capability(gpu)
+    return kernel_for(build.archs or (), capability) if capability else None
 
 
 def _archs(snapshot: Snapshot, compat: Compat, build: Build) -> tuple[tuple[str, ...], str] | None:
     """Architectures of a torch build and where they are from: the binaries, else the tables."""
-    if build.archs is not None:
+    if build.archs:
         return build.archs, build.source
-    release = torch_release(compat, views.public(build.version)) if build.name == "torch" else None
-    cuda = parse_cuda(build.cuda)
+    version, cuda = views.version(build.version), parse_cuda(build.cuda)
+    # The tables are of the published wheels: what others built carries what they asked for.
+    published = version is not None and not version.is_prerelease and not from_conda(snapshot, build)
+    release = torch_release(compat, views.public(build.version)) if published else None
     if release is None or cuda is None:
         return None
     tag = f"cu{cuda[0]}{cuda[1]}"
@@ -133,18 +176,21 @@ def _arch_outcome(snapshot: Snapshot, compat: Compat, wrong: tuple[str, ...], wo
     """Whether torch's binaries stand in one of the `wrong` relations to a GPU."""
     build = next((b for b in _cuda_builds(snapshot) if b.name == "torch"), None)
     if build is None:
-        return _no_build(snapshot)
-    devices = [gpu for gpu in views.gpus(snapshot) if gpu.compute_capability]
-    if not devices:
-        if views.has_nvidia(snapshot) is False:
-            return not_applicable("no NVIDIA GPU on this machine")
-        return unknown(f"the GPU's compute capability could not be read: {views.because(snapshot, 'nvml')}")
+        return _no_build(snapshot, "torch")
+    devices = _capable(snapshot)
+    if isinstance(devices, Outcome):
+        return devices
     archs = _archs(snapshot, compat, build)
     if archs is None:
         return unknown(f"the architectures in torch {build.version} could not be read")
-    bad = [gpu for gpu in devices if arch_relation(archs[0], gpu.compute_capability or "") in wrong]
+    relations = {gpu.index: arch_relation(archs[0], gpu.compute_capability or "") for gpu in devices}
+    bad = [gpu for gpu in devices if relations[gpu.index] in wrong]
+    if not bad and "unknown" in relations.values():
+        return unknown(f"whether {' '.join(archs[0])} of torch {build.version} run on this GPU is not known")
     if not bad:
         return ok(f"torch {build.version} has code for every GPU")
+    install = torch_install(snapshot, compat)
+    after_driver = None if install else torch_install(snapshot, compat, ignore_driver=True)
     return problem(
         f"torch {build.version} carries no code for {views.gpu_label(bad[0])}, which is {word} "
         f"than what it was built for",
@@ -153,9 +199,21 @@ def _arch_outcome(snapshot: Snapshot, compat: Compat, wrong: tuple[str, ...], wo
         severity=None if len(bad) == len(devices) else "warning",
         confidence=1.0 if build.archs is not None else 0.9,
         cc=bad[0].compute_capability,
-        torch_install=torch_install(snapshot, compat),
-        torch_install_after_driver=torch_install(snapshot, compat, ignore_driver=True),
+        torch_install=install,
+        torch_install_after_driver=after_driver,
+        no_build="yes" if install is None and after_driver is None else None,
     )
+
+
+def _capable(snapshot: Snapshot) -> Outcome | list[Gpu]:
+    """The GPUs whose compute capability is known, or why there are none."""
+    devices = [gpu for gpu in views.gpus(snapshot) if views.capability(gpu)]
+    if devices:
+        return devices
+    missing = views.without_nvidia(snapshot)
+    if missing is not None:
+        return missing
+    return unknown(f"the GPU's compute capability could not be read: {views.because(snapshot, 'nvml')}")
 
 
 def arch_not_in_wheel(snapshot: Snapshot, compat: Compat) -> Outcome:
@@ -172,10 +230,10 @@ def tf_arch_not_in_wheel(snapshot: Snapshot, compat: Compat) -> Outcome:
     """A GPU for which the TensorFlow wheel has neither machine code nor PTX that works."""
     build = next((b for b in _cuda_builds(snapshot) if b.name == "tensorflow"), None)
     if build is None:
-        return _no_build(snapshot)
-    devices = [gpu for gpu in views.gpus(snapshot) if gpu.compute_capability]
-    if not devices:
-        return not_applicable("NVML lists no GPU")
+        return _no_build(snapshot, "tensorflow")
+    devices = _capable(snapshot)
+    if isinstance(devices, Outcome):
+        return devices
     if not build.archs:
         return unknown(f"the architectures in TensorFlow {build.version} could not be read")
     for gpu in devices:
@@ -193,78 +251,11 @@ def tf_arch_not_in_wheel(snapshot: Snapshot, compat: Compat) -> Outcome:
     return ok(f"TensorFlow {build.version} has code for every GPU")
 
 
-def _cpu_build(snapshot: Snapshot) -> Outcome | Build:
-    """A CPU build of a framework beside a GPU, or why there is none to complain of."""
-    if not views.packages_read(snapshot):
-        return unknown(views.because(snapshot, "python"))
-    found = tuple(views.builds(snapshot))
-    if not found:
-        return not_applicable("no framework in the target Python")
-    present = views.has_nvidia(snapshot)
-    if present is None:
-        return unknown(f"whether there is a GPU could not be read: {views.because(snapshot, 'pci', 'nvml')}")
-    if not present:
-        return not_applicable("no NVIDIA GPU on this machine")
-    cpu_only = tuple(build for build in found if build.cuda == "")
-    if not cpu_only:
-        if any(build.cuda is None for build in found):
-            return unknown("which CUDA the installed framework was built for could not be read")
-        return ok("the installed frameworks are CUDA builds")
-    return cpu_only[0]
-
-
-def _cpu_problem(snapshot: Snapshot, compat: Compat, build: Build) -> Outcome:
-    devices = views.gpus(snapshot)
-    pci = views.nvidia_pci(snapshot) or ()
-    name = devices[0].name if devices else pci[0].name or pci[0].address if pci else "an NVIDIA GPU"
-    other_works = any(b.cuda for b in views.builds(snapshot))
-    return problem(
-        f"{build.name} {build.version} is a CPU-only build, and this machine has {name}",
-        fact(f"{build.name} {build.version}", "built without CUDA", build.source),
-        fact("GPU", name, "NVML" if devices else "PCI bus"),
-        severity="warning" if other_works else None,
-        torch_install=torch_install(snapshot, compat) if build.name == "torch" else None,
-        tensorflow="tensorflow[and-cuda]" if build.name == "tensorflow" else None,
-        python=snapshot.python.executable if snapshot.python is not None else "python",
-    )
-
-
-def _from_conda(snapshot: Snapshot, build: Build) -> bool:
+def from_conda(snapshot: Snapshot, build: Build) -> bool:
+    """Whether conda installed a framework."""
     names = {"torch": ("pytorch", "torch", "libtorch"), "tensorflow": ("tensorflow", "tensorflow-base")}
     packages = snapshot.python.conda_packages if snapshot.python is not None else None
     return any(package.name in names.get(build.name, ()) for package in packages or ())
-
-
-def _is_arm(snapshot: Snapshot) -> bool:
-    return views.platform(snapshot) == "linux-aarch64"
-
-
-def cpu_only_wheel(snapshot: Snapshot, compat: Compat) -> Outcome:
-    """A CPU-only build of the framework on a machine with a GPU."""
-    build = _cpu_build(snapshot)
-    if isinstance(build, Outcome):
-        return build
-    if _from_conda(snapshot, build) or _is_arm(snapshot):
-        return not_applicable("another check answers this for conda and for Arm")
-    return _cpu_problem(snapshot, compat, build)
-
-
-def cpu_only_wheel_aarch64(snapshot: Snapshot, compat: Compat) -> Outcome:
-    """A CPU-only build on an Arm machine with a GPU (Jetson, GH200)."""
-    if not _is_arm(snapshot):
-        return not_applicable("not an Arm machine")
-    build = _cpu_build(snapshot)
-    return build if isinstance(build, Outcome) else _cpu_problem(snapshot, compat, build)
-
-
-def conda_solver_cpu_build(snapshot: Snapshot, compat: Compat) -> Outcome:
-    """conda chose the CPU variant of the framework."""
-    build = _cpu_build(snapshot)
-    if isinstance(build, Outcome):
-        return build
-    if not _from_conda(snapshot, build):
-        return not_applicable("the framework is not from conda")
-    return _cpu_problem(snapshot, compat, build)
 
 
 RULES = (
@@ -272,7 +263,4 @@ RULES = (
     arch_not_in_wheel,
     arch_dropped_from_wheel,
     tf_arch_not_in_wheel,
-    cpu_only_wheel,
-    cpu_only_wheel_aarch64,
-    conda_solver_cpu_build,
 )

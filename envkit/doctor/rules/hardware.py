@@ -122,7 +122,9 @@ def power_brake(snapshot: Snapshot, compat: Compat) -> Outcome:
         if reasons is None:
             return None
         braked = "hw-power-brake" in reasons
-        unexplained = "hw-slowdown" in reasons and "hw-thermal" not in reasons and not _near_slowdown(gpu)
+        hot = "hw-thermal" in reasons or _near_slowdown(gpu)
+        # Some cards raise hw-slowdown while they idle.
+        unexplained = "hw-slowdown" in reasons and "gpu-idle" not in reasons and not hot
         if not braked and not unexplained:
             return ok("no brake")
         shown = "hw-power-brake" if braked else "hw-slowdown"
@@ -132,6 +134,8 @@ def power_brake(snapshot: Snapshot, compat: Compat) -> Outcome:
         return problem(
             f"an external power brake holds {views.gpu_label(gpu)} down",
             *evidence,
+            # A laptop brakes its GPU on battery.
+            severity="warning" if views.is_mobile(gpu) else None,
             confidence=1.0 if braked else 0.6,
             index=str(gpu.index),
         )

@@ -11,14 +11,18 @@ from envkit.facts.model import Snapshot
 
 _SHM_FLOOR = 512 << 20
 """DeepSpeed's ds_report warns below 512 MB of /dev/shm."""
+_SHM_SHARE = 0.45
+"""tmpfs has half of the memory when nobody says otherwise."""
 _DISK_ERROR = 500 << 20
 _DISK_WARNING = 5 << 30
 _DISK_WARNING_SHARE = 0.02
 """gpud calls less than 500 MB unhealthy; a GPU build of torch alone unpacks to about 5 GB."""
-_THROTTLED_SHARE = 0.05
 _SLOW_STAT = 0.010
 """ultralytics warns when a stat takes more than 10 ms."""
 _PARALLEL = frozenset({"lustre", "gpfs", "beegfs", "wekafs", "ceph"})
+_MARKS_REBOOTS = frozenset(
+    {"ubuntu", "debian", "linuxmint", "pop", "opensuse-leap", "opensuse-tumbleweed", "sles"}
+)
 _REMOTE = ("nfs", "cifs", "smb", "fuse.", "9p", "drvfs", "afs", "glusterfs")
 
 
@@ -29,13 +33,17 @@ def shm_too_small(snapshot: Snapshot, compat: Compat) -> Outcome:
         return unknown(views.because(snapshot, "memory"))
     if memory.shm_total >= _SHM_FLOOR:
         return ok(f"/dev/shm has {text.size(memory.shm_total)}")
-    container = views.in_container(snapshot)
+    if memory.total and memory.shm_total >= _SHM_SHARE * memory.total:
+        return ok(f"/dev/shm has {text.size(memory.shm_total)}, its usual half of a small machine's memory")
+    kind = snapshot.host.container if snapshot.host is not None else None
+    own = kind in ("docker", "podman", "kubernetes")
     return problem(
         f"/dev/shm has {text.size(memory.shm_total)}; DataLoader workers pass their batches through it",
         fact("/dev/shm", text.size(memory.shm_total), "statvfs"),
         fact("DeepSpeed's floor", text.size(_SHM_FLOOR), "ds_report"),
-        container="yes" if container else None,
-        host=None if container else "yes",
+        engine=kind if own and kind != "kubernetes" else None,
+        kubernetes="yes" if kind == "kubernetes" else None,
+        host=None if own else "yes",
     )
 
 
@@ -49,7 +57,8 @@ def cpu_quota_below_threads(snapshot: Snapshot, compat: Compat) -> Outcome:
     visible = cpu.affinity or cpu.logical
     if visible is None:
         return unknown("how many CPUs this process sees could not be read")
-    asked = views.env(snapshot, "OMP_NUM_THREADS") or ""
+    # `4,2` gives the threads of nested regions too; the outermost come first.
+    asked = (views.env(snapshot, "OMP_NUM_THREADS") or "").partition(",")[0].strip()
     threads = int(asked) if asked.isdigit() and int(asked) > 0 else visible
     evidence = [
         fact("CPUs that programs see", visible, "affinity"),
@@ -124,10 +133,13 @@ def memlock_too_low(snapshot: Snapshot, compat: Compat) -> Outcome:
         return unknown("the locked-memory limit could not be read")
     if limits.memlock.soft is None:
         return ok("locked memory is unlimited")
+    # Within one node NCCL goes over NVLink, PCIe or shared memory.
+    spans = snapshot.scheduler is not None and (snapshot.scheduler.nodes or 1) > 1
     return problem(
         f"locked memory is limited to {text.size(limits.memlock.soft)}, and RDMA needs it unlimited",
         fact("memlock", text.size(limits.memlock.soft), "/proc/self/limits"),
         fact("RDMA devices", ", ".join(limits.rdma_devices), "/sys/class/infiniband"),
+        severity=None if spans else "warning",
         container="yes" if views.in_container(snapshot) else None,
         host=None if views.in_container(snapshot) else "yes",
     )
@@ -184,8 +196,11 @@ def _no_inodes(place: Storage) -> bool:
 
 def _shortage(place: Storage) -> bool:
     free, total = place.free or 0, place.total or 0
+    if not total:
+        return False  # some FUSE file systems do not say
     tight = free < _DISK_WARNING and free < _DISK_WARNING_SHARE * total
-    return free < _DISK_ERROR or tight or _no_inodes(place)
+    # A small tmpfs that is empty is small, not full.
+    return (free < _DISK_ERROR and free < total / 2) or tight or _no_inodes(place)
 
 
 def slow_data_filesystem(snapshot: Snapshot, compat: Compat) -> Outcome:
@@ -214,6 +229,7 @@ def slow_data_filesystem(snapshot: Snapshot, compat: Compat) -> Outcome:
             return problem(
                 f"{place.path} ({place.role}) is on {fstype}{took}",
                 fact(place.role, f"{place.path} on {fstype}", place.mount or "/proc/self/mountinfo"),
+                confidence=1.0 if windows else 0.7,
                 path=place.path,
             )
     return ok("data and caches are on file systems that answer quickly")
@@ -226,7 +242,7 @@ def dstate_process(snapshot: Snapshot, compat: Compat) -> Outcome:
         return unknown(views.because(snapshot, "processes"))
     if not processes.stuck:
         return ok("no process is stuck in the kernel")
-    gpu = [p for p in processes.stuck if p.name.startswith(("nvidia", "nv_", "UVM", "python"))]
+    gpu = [p for p in processes.stuck if p.name.startswith(("nvidia", "nv-", "nv_", "UVM"))]
     if not gpu and (snapshot.nvml is None or snapshot.nvml.state != "hung"):
         # A disk write in flight looks the same; two looks in a row are not yet a stuck process.
         return ok(f"{text.plural(len(processes.stuck), 'process waits', 'processes wait')} for a device")
@@ -242,8 +258,14 @@ def dstate_process(snapshot: Snapshot, compat: Compat) -> Outcome:
 def reboot_pending(snapshot: Snapshot, compat: Compat) -> Outcome:
     """An update waits for a reboot."""
     host = snapshot.host
-    if host is None or host.reboot_required is None:
+    if host is None:
         return unknown(views.because(snapshot, "host"))
+    if host.reboot_required is None and views.in_container(snapshot):
+        return not_applicable("updates that need a reboot are those of the host of this container")
+    if host.reboot_required is None and host.os_id not in _MARKS_REBOOTS:
+        return not_applicable("this distribution leaves no mark of an update that waits for a reboot")
+    if host.reboot_required is None:
+        return unknown("whether an update waits for a reboot could not be read (/run/reboot-required)")
     if not host.reboot_required:
         return ok("no update waits for a reboot")
     packages = host.reboot_packages or ()
@@ -252,55 +274,6 @@ def reboot_pending(snapshot: Snapshot, compat: Compat) -> Outcome:
         "an update waits for a reboot" + (f" ({', '.join(packages[:4])})" if packages else ""),
         fact("reboot required", ", ".join(packages) or "yes", "/run/reboot-required"),
         severity="warning" if touching else "note",
-    )
-
-
-def wsl_driver(snapshot: Snapshot, compat: Compat) -> Outcome:
-    """WSL cannot reach the GPU, or a Linux driver stands in the way."""
-    host, driver = snapshot.host, snapshot.driver
-    if host is None:
-        return unknown(views.because(snapshot, "host"))
-    if host.wsl is None:
-        return not_applicable("not WSL")
-    if driver is None:
-        return unknown(views.because(snapshot, "driver"))
-    native = [
-        p
-        for p in driver.packages or ()
-        if p.startswith(("nvidia-driver", "libnvidia-compute", "cuda-drivers"))
-    ]
-    if native:
-        return problem(
-            f"a Linux NVIDIA driver ({native[0]}) is installed in WSL and hides the one of Windows",
-            *(fact("package", package, "package database") for package in native[:3]),
-            packages=" ".join(package.partition("=")[0] for package in native),
-        )
-    if host.wsl == 1:
-        return problem("this is WSL 1, which has no GPU", fact("WSL", 1, "/proc/version"), wsl1="yes")
-    if driver.nodes is not None and not any(node.path == "/dev/dxg" for node in driver.nodes):
-        return problem(
-            "/dev/dxg is missing: WSL offers no GPU",
-            fact("/dev/dxg", "absent", "/dev"),
-            severity="warning" if not any(b.cuda for b in views.builds(snapshot)) else None,
-            dxg="yes",
-        )
-    return ok("WSL offers the GPU")
-
-
-def wsl_libcuda_not_found(snapshot: Snapshot, compat: Compat) -> Outcome:
-    """WSL's libcuda is not on the loader path."""
-    host, driver = snapshot.host, snapshot.driver
-    if host is None:
-        return unknown(views.because(snapshot, "host"))
-    if host.wsl != 2 or driver is None or driver.nodes is None:
-        return not_applicable("not WSL 2")
-    if not any(node.path == "/dev/dxg" for node in driver.nodes):
-        return not_applicable("WSL offers no GPU")
-    if driver.libcuda_path:
-        return ok(f"libcuda is {driver.libcuda_path}")
-    return problem(
-        "WSL offers the GPU, and libcuda.so.1 is not to be found",
-        fact("libcuda.so.1", "not found", "/usr/lib/wsl/lib"),
     )
 
 
@@ -315,6 +288,4 @@ RULES = (
     slow_data_filesystem,
     dstate_process,
     reboot_pending,
-    wsl_driver,
-    wsl_libcuda_not_found,
 )

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 
-from envkit.compat import Compat, parse_cuda, tensorflow_release, torch_release, version_key
+from envkit.compat import (
+    Compat,
+    TorchRelease,
+    parse_cuda,
+    tensorflow_release,
+    torch_release,
+    version_key,
+)
 from envkit.doctor import views
 from envkit.doctor.outcome import Outcome, fact, not_applicable, ok, problem, unknown
 from envkit.facts.gpu_model import Library
@@ -28,23 +35,33 @@ def shadowed_libs_ld_library_path(snapshot: Snapshot, compat: Compat) -> Outcome
             continue
         if first.version is not None and first.version == shipped[0].version:
             continue
+        # One SONAME is one major; within it NVIDIA's newer libraries serve what was built for older ones.
+        newer = _newer(first.version, shipped[0].version)
         return problem(
             f"programs load {first.path} instead of the {soname} that the framework ships",
             fact("loaded first", f"{first.path} ({first.version or 'version unknown'})", "LD_LIBRARY_PATH"),
             fact("shipped", f"{shipped[0].path} ({shipped[0].version or 'version unknown'})", shipped[0].via),
+            severity="warning" if newer else None,
             confidence=0.9 if first.version else 0.7,
             folder=first.path.rpartition("/")[0],
         )
     return ok("LD_LIBRARY_PATH hides no library that a framework ships")
 
 
+def _newer(one: str | None, other: str | None) -> bool:
+    have, wanted = views.version(one), views.version(other)
+    return have is not None and wanted is not None and have > wanted
+
+
 def tf_cuda_libs_missing(snapshot: Snapshot, compat: Compat) -> Outcome:
     """TensorFlow cannot load the CUDA and cuDNN that it was built for."""
-    build = next((b for b in views.builds(snapshot) if b.name == "tensorflow"), None)
+    builds = tuple(views.builds(snapshot))
+    build = next((b for b in builds if b.name == "tensorflow"), None)
     if build is None or not build.cuda:
         return not_applicable("no CUDA build of TensorFlow in the target Python")
-    if views.has_nvidia(snapshot) is not True:
-        return not_applicable("no NVIDIA GPU on this machine")
+    without = views.without_nvidia(snapshot)
+    if without is not None:
+        return without
     release = tensorflow_release(compat, views.public(build.version))
     tf = snapshot.python.tensorflow if snapshot.python is not None else None
     cudnn = (tf.cudnn if tf is not None else None) or (release.cudnn if release is not None else None)
@@ -64,6 +81,8 @@ def tf_cuda_libs_missing(snapshot: Snapshot, compat: Compat) -> Outcome:
         f"TensorFlow {build.version} was built for CUDA {build.cuda} and cuDNN {major}; "
         f"{' and '.join(missing)} cannot be found",
         *(fact(soname, "not found", "loader path") for soname in missing),
+        # Beside a torch that uses the GPU, TensorFlow is mostly there for its tools.
+        severity="warning" if any(b.cuda for b in builds if b is not build) else None,
         python=snapshot.python.executable if snapshot.python is not None else "python",
         version=build.version,
     )
@@ -75,6 +94,8 @@ def glibc_too_old(snapshot: Snapshot, compat: Compat) -> Outcome:
     if host is None or host.libc is None:
         return unknown(views.because(snapshot, "host"))
     torch = views.distribution(snapshot, "torch")
+    if host.libc == "musl" and torch is not None:
+        return ok("a torch for musl is installed, from the distribution or built here")
     if host.libc == "musl":
         return problem(
             "this system uses musl; torch and TensorFlow publish wheels for glibc only",
@@ -83,10 +104,7 @@ def glibc_too_old(snapshot: Snapshot, compat: Compat) -> Outcome:
     if torch is None or torch.installer == "conda":
         return not_applicable("torch is not installed from a wheel")
     release = torch_release(compat, views.public(torch.version))
-    floors = [
-        v.glibc for v in (release.variants if release else ()) if v.platform == views.platform(snapshot)
-    ]
-    floor = next((floor for floor in floors if floor), None)
+    floor = _glibc_floor(snapshot, release) if release is not None else None
     if floor is None or host.libc_version is None:
         return not_applicable("the lowest glibc of this torch is not known")
     if version_key(host.libc_version) < version_key(floor):
@@ -96,6 +114,15 @@ def glibc_too_old(snapshot: Snapshot, compat: Compat) -> Outcome:
             fact(f"lowest glibc of torch {release.version if release else ''}", floor, "compatibility table"),
         )
     return ok(f"glibc {host.libc_version} is new enough")
+
+
+def _glibc_floor(snapshot: Snapshot, release: TorchRelease) -> str | None:
+    """The lowest glibc of the installed build, else that of the least demanding build of its release."""
+    here = [v for v in release.variants if v.platform == views.platform(snapshot) and v.glibc]
+    cuda = next((parse_cuda(b.cuda) for b in views.builds(snapshot) if b.name == "torch" and b.cuda), None)
+    exact = [v for v in here if cuda is not None and parse_cuda(v.tag) == cuda]
+    floors = [v.glibc for v in exact or here if v.glibc]
+    return min(floors, key=version_key, default=None)
 
 
 def cpu_instruction_set(snapshot: Snapshot, compat: Compat) -> Outcome:
@@ -128,8 +155,10 @@ def nvcc_torch_cuda_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
         return not_applicable("no CUDA build of torch in the target Python")
     if cuda is None:
         return unknown(views.because(snapshot, "cuda"))
-    if not cuda.nvcc or cuda.nvcc_version is None:
+    if cuda.nvcc == "":
         return not_applicable("no nvcc on PATH")
+    if cuda.nvcc is None or cuda.nvcc_version is None:
+        return unknown("which nvcc is on PATH could not be read")
     ours, theirs = parse_cuda(cuda.nvcc_version), parse_cuda(build.cuda)
     if ours is None or theirs is None or ours[0] == theirs[0]:
         return ok("nvcc and torch are of one CUDA major")
@@ -187,8 +216,9 @@ def triton_no_gcc(snapshot: Snapshot, compat: Compat) -> Outcome:
     host = snapshot.host
     if not any(b.name == "torch" and b.cuda for b in views.builds(snapshot)):
         return not_applicable("no CUDA build of torch in the target Python")
-    if views.has_nvidia(snapshot) is not True:
-        return not_applicable("no NVIDIA GPU on this machine")
+    without = views.without_nvidia(snapshot)
+    if without is not None:
+        return without
     if host is None or host.compiler is None:
         return unknown("whether there is a C compiler could not be read")
     if host.compiler:

@@ -3,75 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from dataclasses import replace
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envkit.compat import Compat, driver_floor, tensorflow_release, torch_release, version_key
+from envkit.compat import Compat, driver_floor, driver_meets, tensorflow_release, torch_release
 from envkit.doctor import views
 from envkit.doctor.outcome import Outcome, fact, not_applicable, ok, problem
+from envkit.doctor.rules.requirements import only_newer, unmet, violations
 from envkit.facts.model import Snapshot
-from envkit.facts.python_model import Distribution, TargetPython
+from envkit.facts.python_model import Distribution
 
-
-def _marker_environment(python: TargetPython) -> dict[str, str]:
-    version = python.version or "3.12.0"
-    return {
-        "python_version": ".".join(version.split(".")[:2]),
-        "python_full_version": version,
-        "platform_system": "Linux",
-        "sys_platform": "linux",
-        "platform_machine": (python.platform_tag or "linux-x86_64").rpartition("-")[2],
-        "os_name": "posix",
-        "implementation_name": "cpython",
-        "platform_python_implementation": "CPython",
-        "extra": "",
-    }
-
-
-def _violations(snapshot: Snapshot, python: TargetPython) -> Iterator[tuple[Distribution, Requirement, str]]:
-    """(who requires, what, the version that is there) for each requirement that is not met."""
-    environment = _marker_environment(python)
-    for owner in python.distributions or ():
-        if owner.broken or views.distribution(snapshot, owner.name) is not owner:
-            continue
-        for text in owner.requires:
-            try:
-                requirement = Requirement(text)
-                wanted = requirement.marker is None or requirement.marker.evaluate(environment)
-            except (InvalidRequirement, ValueError):
-                continue
-            name = re.sub(r"[-_.]+", "-", requirement.name).lower()
-            there = views.distribution(snapshot, name) if wanted else None
-            version = views.version(views.public(there.version)) if there is not None else None
-            if version is not None and not requirement.specifier.contains(version, prereleases=True):
-                yield owner, requirement, there.version if there is not None else ""
-
-
-def _unmet(snapshot: Snapshot, owners: str, names: str, fine: str) -> Outcome:
-    """A requirement of a distribution matching `owners` on one matching `names` that is not met."""
-    python = views.target(snapshot)
-    if isinstance(python, Outcome):
-        return python
-    asked = False
-    for owner in python.distributions or ():
-        asked = asked or (re.fullmatch(owners, owner.name) is not None and not owner.broken)
-    if not asked:
-        return not_applicable("nothing installed that would ask for it")
-    for owner, requirement, version in _violations(snapshot, python):
-        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
-        if re.fullmatch(owners, owner.name) and re.fullmatch(names, name):
-            needed = f"{name}{requirement.specifier}"
-            return problem(
-                f"{owner.name} {owner.version} needs {needed}, and {version} is installed",
-                fact(owner.name, f"{owner.version} requires {needed}", owner.location),
-                fact(name, version, owner.location),
-                owner=owner.name,
-                requirement=f"'{needed}'",
-                python=python.executable,
-            )
-    return ok(fine)
+_CONDA_CUDA = ("cuda-cudart", "libcublas", "libcudnn", "cudnn", "cudatoolkit")
 
 
 def torch_torchvision_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
@@ -83,21 +27,28 @@ def torch_torchvision_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
     companions = [d for name in ("torchvision", "torchaudio") if (d := views.distribution(snapshot, name))]
     if torch is None or not companions:
         return not_applicable("torch and a companion are not both installed")
-    unmet = _unmet(snapshot, "torchvision|torchaudio", "torch", "")
+    missed = unmet(snapshot, "torchvision|torchaudio", "torch", "")
     release = torch_release(compat, views.public(torch.version))
+    ours = views.version(torch.version)
     for companion in companions:
+        theirs = views.version(companion.version)
         expected = getattr(release, companion.name, None) if release is not None else None
+        # Nightlies and NVIDIA's builds pair pre-releases that no table knows.
+        if any(version is None or version.is_prerelease for version in (ours, theirs)):
+            expected = None
         reason = _companion_conflict(torch, companion, expected)
         if reason is not None:
+            alone = expected is not None and not _tags_differ(torch, companion)
             return problem(
                 reason,
                 fact("torch", torch.version, torch.location),
                 fact(companion.name, companion.version, companion.location),
                 python=python.executable,
-                companion=f"{companion.name}=={expected}" if expected else None,
-                torch=views.public(torch.version),
+                companion=f"{companion.name}=={expected}" if alone else None,
+                torch=views.public(torch.version) if alone else None,
+                both=None if alone else f"torch and {companion.name}",
             )
-    return unmet if unmet.status == "problem" else ok("torch and its companions belong together")
+    return missed if missed.status == "problem" else ok("torch and its companions belong together")
 
 
 def _companion_conflict(torch: Distribution, companion: Distribution, expected: str | None) -> str | None:
@@ -108,15 +59,24 @@ def _companion_conflict(torch: Distribution, companion: Distribution, expected: 
             f"{companion.name} {companion.version} was built for another torch than {torch.version} "
             f"(which goes with {companion.name} {expected})"
         )
-    tags = torch.version.partition("+")[2], companion.version.partition("+")[2]
-    if all(re.fullmatch(r"cpu|cu\d+|rocm[\d.]+", tag) for tag in tags) and tags[0] != tags[1]:
-        return f"torch is a {tags[0]} build and {companion.name} a {tags[1]} build"
+    if _tags_differ(torch, companion):
+        return f"torch is a {_tag(torch)} build and {companion.name} a {_tag(companion)} build"
     return None
+
+
+def _tag(distribution: Distribution) -> str:
+    return distribution.version.partition("+")[2]
+
+
+def _tags_differ(torch: Distribution, companion: Distribution) -> bool:
+    """CPU beside CUDA, or another CUDA major: torchvision itself refuses no more than that."""
+    kinds = [re.fullmatch(r"(cpu|cu\d\d|rocm\d+)[\d.]*", _tag(one)) for one in (torch, companion)]
+    return None not in kinds and len({kind[1] for kind in kinds if kind}) > 1
 
 
 def xformers_torch_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
     """xformers build does not match the installed torch."""
-    return _unmet(snapshot, "xformers", "torch", "xformers was built for this torch")
+    return unmet(snapshot, "xformers", "torch", "xformers was built for this torch")
 
 
 def extension_abi_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
@@ -156,27 +116,34 @@ def nvjitlink_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
         if (link := views.distribution(snapshot, f"nvidia-nvjitlink{suffix}"))
         and (sparse := views.distribution(snapshot, f"nvidia-cusparse{suffix}"))
     ]
-    for link, sparse in pairs:
-        # cuSPARSE's own version number runs apart from CUDA's; its requirement names the nvJitLink it needs.
-        unmet = _unmet(snapshot, re.escape(sparse.name), re.escape(link.name), "")
-        if unmet.status == "problem":
-            return unmet
-    torch_pin = _unmet(snapshot, "torch", r"nvidia-nvjitlink(-cu\d+)?", "") if pairs else None
-    if torch_pin is not None and torch_pin.status == "problem":
-        return torch_pin
     if not pairs:
         return not_applicable("nvJitLink does not come from a package here")
-    return ok("nvJitLink is as new as cuSPARSE needs")
+    # cuSPARSE's own version number runs apart from CUDA's; its requirement names the nvJitLink it needs.
+    owners = "|".join(["torch", *(re.escape(sparse.name) for _, sparse in pairs)])
+    fine = "nvJitLink is as new as cuSPARSE needs"
+    missed = unmet(snapshot, owners, r"nvidia-nvjitlink(-cu\d+)?", fine)
+    return ok(f"{fine}, and newer than the pinned one") if only_newer(snapshot, missed) else missed
+
+
+def _pinned(snapshot: Snapshot, names: str, fine: str) -> Outcome:
+    """A library that the framework pins; a newer one of the same major is worth a note."""
+    python = views.target(snapshot)
+    if isinstance(python, Outcome):
+        return python
+    if not any(re.fullmatch(names, copy.name) for copy in python.distributions or ()):
+        return not_applicable("the library does not come from a package here")
+    missed = unmet(snapshot, "torch|tensorflow", names, fine)
+    return replace(missed, severity="note", confidence=0.6) if only_newer(snapshot, missed) else missed
 
 
 def cudnn_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
     """The installed cuDNN package is not the one that the framework was built for."""
-    return _unmet(snapshot, "torch|tensorflow", r"nvidia-cudnn(-cu\d+)?", "cuDNN is the pinned one")
+    return _pinned(snapshot, r"nvidia-cudnn(-cu\d+)?", "cuDNN is the pinned one")
 
 
 def nccl_lib_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
     """The installed NCCL package is not the one that the framework was built for."""
-    return _unmet(snapshot, "torch|tensorflow", r"nvidia-nccl(-cu\d+)?", "NCCL is the pinned one")
+    return _pinned(snapshot, r"nvidia-nccl(-cu\d+)?", "NCCL is the pinned one")
 
 
 def numpy2_abi(snapshot: Snapshot, compat: Compat) -> Outcome:
@@ -191,16 +158,16 @@ def numpy2_abi(snapshot: Snapshot, compat: Compat) -> Outcome:
     for name, lookup in (("torch", torch_release), ("tensorflow", tensorflow_release)):
         owner = views.distribution(snapshot, name)
         release = lookup(compat, views.public(owner.version)) if owner is not None else None
-        bound = (release.numpy or "").replace(" ", "") if release is not None else ""
-        if owner is not None and "<2" in bound and "<2." not in bound:
+        bound = release.numpy if release is not None else None
+        if owner is not None and _numpy_1_only(SpecifierSet(bound or "")):
             return problem(
                 f"{name} {owner.version} was built for NumPy 1.x, and NumPy {numpy.version} is installed",
                 fact(name, owner.version, owner.location),
                 fact("numpy", numpy.version, numpy.location),
                 python=python.executable,
             )
-    for owner, requirement, there in _violations(snapshot, python):
-        if requirement.name.lower() == "numpy" and "<2" in str(requirement.specifier):
+    for owner, requirement, there in violations(snapshot, python):
+        if requirement.name.lower() == "numpy" and _numpy_1_only(requirement.specifier):
             return problem(
                 f"{owner.name} {owner.version} needs numpy{requirement.specifier}, and {there} is installed",
                 fact(owner.name, owner.version, owner.location),
@@ -211,9 +178,19 @@ def numpy2_abi(snapshot: Snapshot, compat: Compat) -> Outcome:
     return ok(f"nothing here was built for an older NumPy than {numpy.version}")
 
 
+def _numpy_1_only(specifier: SpecifierSet) -> bool:
+    """Whether a requirement keeps every NumPy 2 out, and does not only stop at one of its minors."""
+    return not any(specifier.contains(f"2.{minor}.0") for minor in range(10)) and "<" in str(specifier)
+
+
 def protobuf_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
     """protobuf runtime incompatible with generated code."""
-    return _unmet(snapshot, ".+", "protobuf", "protobuf suits everything that asks for it")
+    fine = "protobuf suits everything that asks for it"
+    framework = unmet(snapshot, "tensorflow.*|tensorboard|jax.*|onnx|tf-keras", "protobuf", fine)
+    if framework.status == "problem":
+        return framework
+    other = unmet(snapshot, ".+", "protobuf", fine)
+    return replace(other, severity="warning") if other.status == "problem" else other
 
 
 def jax_cpu_only_install(snapshot: Snapshot, compat: Compat) -> Outcome:
@@ -224,22 +201,23 @@ def jax_cpu_only_install(snapshot: Snapshot, compat: Compat) -> Outcome:
     jaxlib = views.distribution(snapshot, "jaxlib")
     if jaxlib is None:
         return not_applicable("JAX is not installed")
-    if views.has_nvidia(snapshot) is not True:
-        return not_applicable("no NVIDIA GPU on this machine")
+    missing = views.without_nvidia(snapshot)
+    if missing is not None:
+        return missing
     plugins = [d for d in python.distributions or () if re.fullmatch(r"jax-cuda\d+-plugin", d.name)]
     if plugins or "cuda" in jaxlib.version:
         return ok("JAX has its CUDA plugin")
+    of_conda = {package.name for package in python.conda_packages or ()}
+    if jaxlib.name in of_conda and not of_conda.isdisjoint(_CONDA_CUDA):
+        return ok("conda's jaxlib comes with CUDA in it, as the CUDA libraries beside it show")
     driver = views.driver_version(snapshot)
-    newest = (
-        "13"
-        if driver and version_key(driver[0]) >= version_key(driver_floor(compat, "13.0") or "0")
-        else "12"
-    )
+    newest = "13" if driver and driver_meets(driver[0], driver_floor(compat, "13.0") or "0") else "12"
     return problem(
         f"jaxlib {jaxlib.version} is here without a CUDA plugin: JAX runs on the CPU",
         fact("jaxlib", jaxlib.version, jaxlib.location),
         fact("CUDA plugin", "not installed", "jax-cuda12-plugin, jax-cuda13-plugin"),
-        severity=None if not any(b.cuda for b in views.builds(snapshot)) else "warning",
+        # Beside a framework that uses the GPU, JAX mostly came with another package.
+        severity="note" if views.wants_gpu(snapshot) else None,
         python=python.executable,
         extra=f"cuda{newest}",
     )
@@ -253,6 +231,9 @@ def jax_plugin_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
     jaxlib = views.distribution(snapshot, "jaxlib")
     if jaxlib is None:
         return not_applicable("JAX is not installed")
+    wanted = unmet(snapshot, "jax", "jaxlib", "")
+    if wanted.status == "problem":
+        return wanted
     for other in python.distributions or ():
         if re.fullmatch(r"jax-cuda\d+-(plugin|pjrt)", other.name) and not other.broken:
             ours, theirs = views.version(views.public(jaxlib.version)), views.version(other.version)

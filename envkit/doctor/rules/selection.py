@@ -40,7 +40,9 @@ def cuda_visible_devices_invalid(snapshot: Snapshot, compat: Compat) -> Outcome:
     if value is None:
         return ok("CUDA_VISIBLE_DEVICES is not set")
     nvml = snapshot.nvml
-    if nvml is None or nvml.gpus is None or nvml.state != "ok":
+    if nvml is None or nvml.state in ("hung", "failed"):
+        return unknown(views.because(snapshot, "nvml"))
+    if nvml.gpus is None or nvml.state != "ok":
         return not_applicable("NVML lists no GPU to hide")
     shown = fact("CUDA_VISIBLE_DEVICES", repr(value), "environment")
     count = fact("GPUs", len(nvml.gpus), "NVML")
@@ -50,14 +52,18 @@ def cuda_visible_devices_invalid(snapshot: Snapshot, compat: Compat) -> Outcome:
         return problem(
             "CUDA_VISIBLE_DEVICES hides every GPU from CUDA programs", shown, count, severity="warning"
         )
-    names = [name.strip() for name in value.split(",")]
+    # A comma at the end names nothing, and all before it counts.
+    names = [name.strip() for name in value.rstrip(", ").split(",")]
     for place, name in enumerate(names):
         if not _names_a_device(name, nvml.gpus):
             rest = (
                 f"; CUDA ignores it and the {len(names) - place - 1} after it" if names[place + 1 :] else ""
             )
             return problem(
-                f"CUDA_VISIBLE_DEVICES names {name!r}, and there is no such GPU{rest}", shown, count
+                f"CUDA_VISIBLE_DEVICES names {name!r}, and there is no such GPU{rest}",
+                shown,
+                count,
+                severity="warning" if place else None,
             )
     if len(set(names)) < len(names):
         return problem(
@@ -88,7 +94,7 @@ def bad_env_var(snapshot: Snapshot, compat: Compat) -> Outcome:
     found = [
         (var, _DEBUG_VARIABLES[var.name])
         for var in snapshot.env
-        if var.name in _DEBUG_VARIABLES and var.value not in ("", "0")
+        if var.name in _DEBUG_VARIABLES and var.value not in ("", "0") and not _needed(snapshot, var.name)
     ]
     if not found:
         return ok("no debugging variable of CUDA is set")
@@ -100,6 +106,12 @@ def bad_env_var(snapshot: Snapshot, compat: Compat) -> Outcome:
     )
 
 
+def _needed(snapshot: Snapshot, name: str) -> bool:
+    """Whether a variable only says what these GPUs cannot do anyway."""
+    pairs = snapshot.nvml.p2p if snapshot.nvml is not None else None
+    return name == "NCCL_P2P_DISABLE" and pairs is not None and all(pair.read != "ok" for pair in pairs)
+
+
 def slurm_no_gpu_allocated(snapshot: Snapshot, compat: Compat) -> Outcome:
     """The job was not given a GPU by the scheduler."""
     job = snapshot.scheduler
@@ -109,18 +121,20 @@ def slurm_no_gpu_allocated(snapshot: Snapshot, compat: Compat) -> Outcome:
         return unknown("what the scheduler granted could not be read")
     if job.gpus:
         return ok(f"the scheduler gave this job {len(job.gpus)} of the GPUs")
-    wants = any(build.cuda for build in views.builds(snapshot))
+    wants = views.wants_gpu(snapshot)
     node_has = views.has_nvidia(snapshot) or (snapshot.driver is not None and bool(snapshot.driver.loaded))
-    if not node_has and not wants:
-        return not_applicable("neither this node nor the environment is made for GPUs")
+    if wants is False or (not node_has and not wants):
+        return not_applicable("the frameworks here do not ask for a GPU")
     evidence = [fact("job", job.job_id or "?", f"{job.name} environment"), fact("GPUs granted", 0, job.name)]
     if node_has:
         evidence.append(fact("NVIDIA GPU on this node", "yes", "/proc/driver/nvidia"))
     return problem(
         f"this {job.name.upper()} job was given no GPU",
         *evidence,
+        severity=None if node_has and wants else "warning",
         confidence=0.95 if node_has else 0.7,
         slurm="yes" if job.name == "slurm" else None,
+        other=None if job.name == "slurm" else job.name.upper(),
     )
 
 
@@ -131,7 +145,10 @@ def colab_no_gpu_runtime(snapshot: Snapshot, compat: Compat) -> Outcome:
         return unknown(views.because(snapshot, "host"))
     if host.hosted_notebook is None:
         return not_applicable("not a hosted notebook")
-    if views.has_nvidia(snapshot) is not False:
+    present = views.has_nvidia(snapshot)
+    if present is None:
+        return unknown(f"whether there is a GPU could not be read: {views.because(snapshot, 'pci', 'nvml')}")
+    if present:
         return ok("the notebook has a GPU")
     if not any(build.cuda for build in views.builds(snapshot)):
         return not_applicable("the notebook's frameworks are CPU builds")
@@ -139,19 +156,8 @@ def colab_no_gpu_runtime(snapshot: Snapshot, compat: Compat) -> Outcome:
         f"this {host.hosted_notebook} notebook runs without an accelerator",
         fact("hosted notebook", host.hosted_notebook, "environment"),
         fact("NVIDIA devices", "none", "/sys/bus/pci/devices"),
-        notebook=host.hosted_notebook,
-    )
-
-
-def _compat_library(snapshot: Snapshot) -> Library | None:
-    """A forward-compatibility libcuda that the loader takes before the driver's own."""
-    return next(
-        (
-            library
-            for library in snapshot.libraries or ()
-            if library.family == "cuda" and library.order == 0 and "/compat" in library.path
-        ),
-        None,
+        colab="yes" if host.hosted_notebook == "colab" else None,
+        notebook=host.hosted_notebook if host.hosted_notebook != "colab" else None,
     )
 
 
@@ -164,7 +170,7 @@ def compat_lib_shadow_803(snapshot: Snapshot, compat: Compat) -> Outcome:
     if library.version is None:
         return unknown(f"the version of {library.path} could not be read")
     if version_key(library.version) >= version_key(driver):
-        return not_applicable("the compatibility library is newer than the driver")
+        return not_applicable("the compatibility library is not older than the driver")
     return problem(
         f"programs load {library.path} ({library.version}), which is older than driver {driver}",
         fact("libcuda that is loaded first", library.path, library.via),
@@ -179,9 +185,11 @@ def cuda_forward_compat_804(snapshot: Snapshot, compat: Compat) -> Outcome:
     if isinstance(facts, Outcome):
         return facts
     library, driver = facts
-    if library.version is None or version_key(library.version) < version_key(driver):
+    if library.version is None:
+        return unknown(f"the version of {library.path} could not be read")
+    if version_key(library.version) <= version_key(driver):
         return not_applicable("the compatibility library is not newer than the driver")
-    consumer = [gpu for gpu in views.gpus(snapshot) if re.search(r"geforce|titan", gpu.name or "", re.I)]
+    consumer = [gpu for gpu in views.gpus(snapshot) if views.is_consumer(gpu)]
     if not consumer:
         return ok("forward compatibility is meant for these GPUs")
     return problem(
@@ -195,7 +203,7 @@ def cuda_forward_compat_804(snapshot: Snapshot, compat: Compat) -> Outcome:
 def _compat_facts(snapshot: Snapshot) -> Outcome | tuple[Library, str]:
     if snapshot.libraries is None:
         return unknown(views.because(snapshot, "python"))
-    library = _compat_library(snapshot)
+    library = views.forward_compat(snapshot)
     if library is None:
         return ok("no compatibility libcuda comes before the driver's own")
     driver = views.driver_version(snapshot)

@@ -7,21 +7,22 @@ from envkit.core import text
 from envkit.doctor import views
 from envkit.doctor.outcome import Outcome, fact, ok, problem
 from envkit.doctor.rules.per_gpu import each_gpu
-from envkit.facts.gpu_model import Gpu
+from envkit.facts.gpu_model import Gpu, GpuProcess
 from envkit.facts.model import Snapshot
 
 _MIN_HELD = 1 << 30
 _HELD_SHARE = 0.10
+_DESKTOP_SHARE = 0.50
+"""Of a GPU with a desktop, whose processes do not all tell what they hold (Windows' under WSL never do)."""
 _NO_ROOM_SHARE = 0.80
-"""A desktop and its applications hold a few hundred MiB of a GPU that is free for training."""
 
 
 def power_cap_low(snapshot: Snapshot, compat: Compat) -> Outcome:
     """The power limit is set below the card's default."""
 
     def judge(gpu: Gpu) -> Outcome | None:
-        limit = gpu.power_limit_set if gpu.power_limit_set is not None else gpu.power_limit
-        default = gpu.power_default
+        # The limit in force also follows battery and heat; only the one that was set is a setting.
+        limit, default = gpu.power_limit_set, gpu.power_default
         if limit is None or not default:
             return None
         # One watt of rounding is no cap.
@@ -51,6 +52,8 @@ def pcie_link_narrow(snapshot: Snapshot, compat: Compat) -> Outcome:
             f"{views.gpu_label(gpu)} runs on {width} of {most} PCIe lanes",
             fact(f"GPU {gpu.index} link width", f"x{width}", "nvmlDeviceGetCurrPcieLinkWidth"),
             fact("possible", f"x{most}", "nvmlDeviceGetMaxPcieLinkWidth"),
+            # Laptops are wired with fewer lanes than their GPUs have.
+            severity="note" if views.is_mobile(gpu) else None,
             pci=gpu.pci_address,
         )
 
@@ -72,7 +75,11 @@ def compute_mode_exclusive(snapshot: Snapshot, compat: Compat) -> Outcome:
                 f"{label} refuses every compute program", evidence, severity="error", index=str(gpu.index)
             )
         return problem(
-            f"{label} accepts one program at a time ({gpu.compute_mode})", evidence, index=str(gpu.index)
+            f"{label} accepts one program at a time ({gpu.compute_mode})",
+            evidence,
+            # Clusters set it on purpose: a job has its GPU alone.
+            severity="note" if snapshot.scheduler is not None else None,
+            index=str(gpu.index),
         )
 
     return each_gpu(snapshot, judge, "every GPU is in the default compute mode")
@@ -118,16 +125,18 @@ def mig_misconfig(snapshot: Snapshot, compat: Compat) -> Outcome:
 
 def gpu_memory_held_by_other_process(snapshot: Snapshot, compat: Compat) -> Outcome:
     """Somebody else's process holds much of the GPU's memory."""
+    known = [gpu for gpu in views.gpus(snapshot) if gpu.memory_used is not None]
+    free = next((gpu for gpu in known if _held(gpu) < _floor(snapshot, gpu)), None)
 
     def judge(gpu: Gpu) -> Outcome | None:
-        if gpu.memory_used is None or not gpu.memory_total:
+        # The memory of a GPU in MIG mode is that of all its instances, also of those of others.
+        if gpu.memory_used is None or not gpu.memory_total or gpu.mig_mode:
             return None
-        own = sum(process.memory or 0 for process in gpu.processes or () if process.own)
-        held = gpu.memory_used - own
-        if held < _MIN_HELD or held < _HELD_SHARE * gpu.memory_total:
+        held = _held(gpu)
+        if held < _floor(snapshot, gpu):
             return ok("free")
         share = held / gpu.memory_total
-        others = [process for process in gpu.processes or () if not process.own]
+        others = sorted(_others(gpu), key=lambda process: -(process.memory or 0))
         evidence = [
             fact(
                 f"GPU {gpu.index} memory",
@@ -137,19 +146,39 @@ def gpu_memory_held_by_other_process(snapshot: Snapshot, compat: Compat) -> Outc
         ]
         evidence += [
             fact(f"process {process.pid}", f"{process.name or '?'}: {text.size(process.memory)}", "NVML")
-            for process in sorted(others, key=lambda p: -(p.memory or 0))[:4]
+            for process in others[:4]
         ]
         who = f"process {others[0].pid}" if len(others) == 1 else f"{len(others)} processes"
+        holds = "holds" if len(others) < 2 else "hold"
         return problem(
-            f"{who if others else 'a process that cannot be seen from here'} holds {share:.0%} of the "
+            f"{who if others else 'a process that cannot be seen from here'} {holds} {share:.0%} of the "
             f"memory of {views.gpu_label(gpu)}",
             *evidence,
             severity="error" if share >= _NO_ROOM_SHARE else None,
             pid=str(others[0].pid) if others else None,
-            free=str(gpu.index),
+            unseen=None if others else "yes",
+            free=str(free.index) if free is not None else None,
         )
 
     return each_gpu(snapshot, judge, "GPU memory is free")
+
+
+def _others(gpu: Gpu) -> list[GpuProcess]:
+    """Processes that compute, and are not envkit's."""
+    return [process for process in gpu.processes or () if not process.own and process.kind != "graphics"]
+
+
+def _held(gpu: Gpu) -> int:
+    """Bytes that neither envkit nor the desktop holds."""
+    ours = sum(p.memory or 0 for p in gpu.processes or () if p.own or p.kind == "graphics")
+    return (gpu.memory_used or 0) - ours
+
+
+def _floor(snapshot: Snapshot, gpu: Gpu) -> float:
+    """Bytes from which on it is worth a word."""
+    desktop = gpu.display_active or views.is_wsl(snapshot)
+    share = _DESKTOP_SHARE if desktop and not _others(gpu) else _HELD_SHARE
+    return max(_MIN_HELD, share * (gpu.memory_total or 0))
 
 
 RULES = (

@@ -1,0 +1,77 @@
+"""`doctor --from`: files that are not what they should be are told in two lines, with exit code 4."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from envkit.cli.main import run
+from tests.cli.commands import FAULTY, envkit, told
+
+GOOD = FAULTY.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "data, says",
+    [
+        (b"", "empty"),
+        (b"garbage", "not JSON"),
+        (os.urandom(1000), "not JSON"),
+        (GOOD[: len(GOOD) // 2], "not JSON"),
+        (GOOD.decode().encode("utf-16"), "not JSON"),
+        (b"[]", "not an object"),
+        (b"{}", "no schema"),
+        (b'{"schema": "envkit.plan/1"}', "envkit.plan/1"),
+        (GOOD.replace(b"envkit.snapshot/1", b"envkit.snapshot/2"), "envkit.snapshot/2"),
+        (b'{"schema": "envkit.snapshot/1", "cpu": 5}', "not a valid snapshot"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"schema": "envkit.snapshot/1", "a":' + b"[" * 200 + b"]" * 200 + b"}", "levels deep"),
+        (b"\x89PNG\r\n\x1a\n\x1b[31m", "not JSON"),
+    ],
+    ids=["empty", "garbage", "binary", "truncated", "utf-16", "list", "bare", "other", "newer", "types", "brackets",
+         "deep", "image"],
+)  # fmt: skip
+class TestBadFiles:
+    def test_as_a_file(self, tmp_path, data, says):
+        file = tmp_path / "file.json"
+        file.write_bytes(data)
+        done = envkit("doctor", "--from", file)
+        assert (done.returncode, done.stdout) == (4, "")
+        what, _ = told(done)
+        assert "file.json" in what and says in what
+        assert "\x1b" not in what
+
+    def test_on_standard_input(self, data, says):
+        done = envkit("doctor", "--from", "-", stdin=data)
+        assert (done.returncode, done.stdout) == (4, "")
+        what, _ = told(done)
+        assert "standard input" in what and says in what
+
+
+@pytest.mark.parametrize("name", ["none.json", ".", "none/none.json", ""])
+def test_what_cannot_be_read(tmp_path, name):
+    done = envkit("doctor", "--from", name, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "cannot read" in told(done)[0]
+
+
+def test_standard_input_is_read(capsys):
+    done = envkit("doctor", "--from", "-", "--json", stdin=GOOD)
+    assert run(["doctor", "--from", str(FAULTY), "--json"]) == done.returncode == 1
+    assert json.loads(done.stdout) == json.loads(capsys.readouterr().out)
+
+
+def test_a_bad_file_is_not_overwritten_by_save(tmp_path):
+    (tmp_path / "bad").write_text("garbage")
+    assert run(["doctor", "--from", str(tmp_path / "bad"), "--save", str(tmp_path / "bad")]) == 4
+    assert (tmp_path / "bad").read_text() == "garbage"
+
+
+def test_a_file_too_large(tmp_path):
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(65 << 20)
+    done = envkit("doctor", "--from", tmp_path / "large")
+    assert done.returncode == 4
+    assert "64 MiB" in told(done)[0]

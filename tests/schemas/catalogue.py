@@ -1,0 +1,26 @@
+"""Every value that is saved or printed, by the name in its schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from envkit.bench.model import BenchResult
+from envkit.cli.explained import Causes
+from envkit.core.report import Report
+from envkit.diagnose.model import Diagnosis
+from envkit.doctor.answer import Answer
+from envkit.facts.model import Snapshot
+from envkit.match.model import Explanation
+from envkit.resolve.model import Plan, Refusal
+
+SCHEMAS: dict[str, Any] = {
+    "report": Report,
+    "snapshot": Snapshot,
+    "doctor": Answer,
+    "causes": Causes,
+    "explanation": Explanation,
+    "plan": Plan,
+    "refusal": Refusal,
+    "bench": BenchResult,
+    "diagnosis": Diagnosis,
+}

@@ -1,0 +1,177 @@
+"""One full instance of each value that is saved or printed, written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from envkit.bench.model import BenchResult, Ceiling, Interval, WorkloadResult
+from envkit.causes import catalogue
+from envkit.cli.explained import Causes
+from envkit.core.finding import Evidence, Finding, FixStep
+from envkit.core.report import (
+    Bar,
+    Bars,
+    Code,
+    Column,
+    Diff,
+    KeyValues,
+    Line,
+    Mark,
+    Pair,
+    Report,
+    Section,
+    Series,
+    Table,
+    Text,
+)
+from envkit.diagnose.model import (
+    DiagnosedCause,
+    Diagnosis,
+    Gain,
+    Overhead,
+    PrimarySlowness,
+    ScriptEnd,
+    Speed,
+    Where,
+)
+from envkit.doctor.answer import Answer
+from envkit.facts.gpu_model import Gpu, Nvml, PciGpu
+from envkit.facts.host_model import Cpu, Host, Memory
+from envkit.facts.model import EnvVar, ProbeStatus, Snapshot
+from envkit.match.model import Explanation, Match
+from envkit.resolve.model import Lock, Pin, Plan, PlanTarget, Refusal, Rejected
+
+EVIDENCE = (Evidence(what="driver", value="525.60", source="/proc/driver/nvidia/version"),)
+FIX = (FixStep(say="Install a newer driver", run="sudo apt install nvidia-driver"), FixStep(say="Reboot"))
+FINDINGS = (
+    Finding(
+        key="driver-too-old",
+        outcome="problem",
+        title="The driver is too old",
+        severity="error",
+        confidence=0.9,
+        summary="525.60 is older than 570.26",
+        evidence=EVIDENCE,
+        explains=("cuda-not-available",),
+        fix=FIX,
+        verify="envkit doctor --only driver-too-old",
+    ),
+    Finding(key="ecc-errors", outcome="unknown", why_unknown="NVML did not answer"),
+    Finding(key="nouveau", outcome="ok"),
+)
+SNAPSHOT = Snapshot(
+    envkit="0.1.0",
+    taken="2026-01-01T00:00:00+00:00",
+    probes=(ProbeStatus(name="host", state="ok", seconds=0.01), ProbeStatus(name="nvml", state="timeout")),
+    host=Host(os_id="debian", kernel="6.1.0"),
+    cpu=Cpu(logical=8, quota=1.5),
+    memory=Memory(total=64 << 30),
+    pci=(
+        PciGpu(address="0000:01:00.0", vendor="nvidia", vendor_id="0x10de", device_id="0x1", pci_class="0x3"),
+    ),
+    nvml=Nvml(state="ok", gpus=(Gpu(index=0, name="RTX 4090"),)),
+    xids=(),
+    env=(EnvVar(name="CUDA_VISIBLE_DEVICES", value="0"),),
+)
+BLOCKS = (
+    Text(text="a paragraph"),
+    KeyValues(pairs=(Pair(key="System", value="Debian", note="read from os-release"),)),
+    Table(
+        columns=(Column(title="time", unit="s", align="right"), Column(title="what")),
+        rows=((1.5, "step"), (None, 3)),
+        caption="Steps",
+    ),
+    Series(
+        x=(0.0, 1.0),
+        ys=(Line(name="loss", y=(1.0, None), low=(0.9, None), high=(1.1, None)),),
+        x_label="step",
+        y_label="loss",
+        log_y=True,
+        marks=(Mark(x=1.0, label="NaN"),),
+    ),
+    Bars(bars=(Bar(label="data", value=0.7, low=0.6, high=0.8),), unit="share"),
+    Code(path="train.py", lines=("loss.backward()",), first_line=12, marked=(12,)),
+    Diff(text="--- a\n+++ b\n"),
+)
+REJECTED = (Rejected(candidate="torch 2.9 cu129", reason="the driver offers CUDA 12.8"),)
+THROUGHPUT = Interval(median=1000.0, low=990.0, high=1010.0, unit="images/s")
+
+INSTANCES: dict[str, Any] = {
+    "report": Report(
+        command="envkit doctor",
+        verdict="problems",
+        headline="one line",
+        findings=FINDINGS,
+        sections=(Section(title="All blocks", blocks=BLOCKS, detail=True),),
+        notes=("a note",),
+    ),
+    "snapshot": SNAPSHOT,
+    "doctor": Answer(verdict="problems", findings=FINDINGS, snapshot=SNAPSHOT),
+    "causes": Causes(causes=tuple(catalogue().values())),
+    "explanation": Explanation(
+        causes=(
+            Match(
+                key="driver-too-old", confidence=0.8, evidence=EVIDENCE, deciding_fact="the driver's version"
+            ),
+        )
+    ),
+    "plan": Plan(
+        framework="torch",
+        version="2.9.0",
+        cuda="cu128",
+        source="wheels",
+        python="3.12",
+        platform="linux-x86_64",
+        glibc="2.28",
+        targets=(PlanTarget(driver="570.86", gpus=("RTX 4090",), compute_capabilities=("8.9",)),),
+        companions=(Pin(name="torchvision", version="0.24.0"),),
+        base="ubuntu:24.04",
+        reasons=("the driver offers CUDA 12.8",),
+        assumptions=(),
+        rejected=REJECTED,
+        lock=Lock(kind="versions", why="the index gives no hashes"),
+        data_date="2026-01-01",
+        hash="0" * 64,
+    ),
+    "refusal": Refusal(reasons=("no driver",), rejected=REJECTED, nearest=("install driver 570",)),
+    "bench": BenchResult(
+        fingerprint={"gpu": "RTX 4090", "driver": "570.86"},
+        results=(
+            WorkloadResult(
+                workload="resnet50",
+                framework="torch",
+                device="cuda:0",
+                precision="bf16",
+                throughput=THROUGHPUT,
+                ceiling=Ceiling(what="gemm", value=THROUGHPUT, share=0.6),
+                unstable=("the clocks fell",),
+            ),
+        ),
+    ),
+    "diagnosis": Diagnosis(
+        verdict="faulty",
+        causes=(
+            DiagnosedCause(
+                key="lr-too-high",
+                confidence=0.9,
+                proof="survived",
+                where=Where(
+                    file="train.py",
+                    line=12,
+                    module="encoder.layers.3",
+                    op="linear",
+                    phase="optimizer",
+                    samples=(1, 2),
+                ),
+                evidence=EVIDENCE,
+                fix=FIX,
+            ),
+        ),
+        speed=Speed(
+            primary=PrimarySlowness(key="dataloader-bound", share=0.7, evidence=EVIDENCE),
+            gains=(Gain(fix="num_workers=8", predicted=(0.2, 0.4), measured=None),),
+        ),
+        script=ScriptEnd(exit_code=1, signal=None),
+        overhead=Overhead(median=0.01, low=0.005, high=0.015),
+    ),
+}
