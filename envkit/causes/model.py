@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from envkit.core.finding import FixStep, Severity
 
-_SLOT = re.compile(r"\{([a-z_]+)\}")
+_SLOT = re.compile(r"\{(?P<raw>=?)(?P<name>[a-z_]+)\}")
+"""`{slot}`; in a command `{=slot}` is one that holds a piece of a command line, quoted by whoever made it."""
+_SAFE = re.compile(r"[\w@%+=:,./~-]*", re.ASCII)
 
 
 class CauseDataError(ValueError):
@@ -25,13 +28,15 @@ class Step:
 
     def slots(self) -> frozenset[str]:
         """Names of the slots that this step needs."""
-        return frozenset(_SLOT.findall(self.say + " " + (self.run or ""))).union(self.when)
+        found = _SLOT.finditer(self.say + " " + (self.run or ""))
+        return frozenset(match["name"] for match in found).union(self.when)
 
     def filled(self, slots: dict[str, str]) -> FixStep | None:
         """The step with its slots filled; None when one has no value."""
         if not self.slots() <= slots.keys():
             return None
-        return FixStep(say=_fill(self.say, slots), run=_fill(self.run, slots) if self.run else None)
+        say = _SLOT.sub(lambda match: slots[match["name"]], self.say)
+        return FixStep(say=say, run=_command(self.run, slots) if self.run else None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,5 +69,23 @@ class Cause:
         return frozenset().union(*(step.slots() for step in self.fix))
 
 
-def _fill(text: str, slots: dict[str, str]) -> str:
-    return _SLOT.sub(lambda match: slots[match[1]], text)
+def _command(template: str, slots: dict[str, str]) -> str | None:
+    """A command line that means what it shows: values come from files and devices, so they are quoted.
+
+    None when a value that would need quotes stands inside quotes of the template.
+    """
+    unsafe = False
+
+    def fill(match: re.Match[str]) -> str:
+        nonlocal unsafe
+        value = slots[match["name"]]
+        inside = template.count("'", 0, match.start()) % 2 == 1
+        if match["raw"] or _SAFE.fullmatch(value):
+            return value
+        unsafe = unsafe or inside
+        # A path below ~ keeps its tilde in front of the quotes, where the shell expands it.
+        home = "~/" if value.startswith("~/") else ""
+        return home + shlex.quote(value.removeprefix(home))
+
+    filled = _SLOT.sub(fill, template)
+    return None if unsafe else filled

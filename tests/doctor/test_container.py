@@ -107,6 +107,13 @@ CASES = (
     ),
     ill(
         MISCONFIG,
+        "daemon.json, for which the engine does not start",
+        changed(STOPPED, "containers.daemon_json_error", "not JSON: line 3"),
+        "line 3",
+        severity="warning",
+    ),
+    ill(
+        MISCONFIG,
         "config.toml",
         changed(WORKSTATION, "containers.toolkit.config_error", "not TOML: line 9"),
         "line 9",
@@ -164,7 +171,7 @@ CASES = (
     # docker-snap-confinement
     flip(
         SNAP,
-        NO_RUNTIME,
+        changed(WORKSTATION, "containers.docker.runtimes", PLAIN),
         "containers.docker.snap",
         True,
         severity="warning",
@@ -177,7 +184,7 @@ CASES = (
     # container-no-gpus-flag
     flip(
         NO_FLAG,
-        changed(CONTAINER, "nvml", Nvml(state="no-library")),
+        CONTAINER,
         "driver.nodes",
         (),
         says=("580.95.05",),

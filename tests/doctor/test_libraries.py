@@ -21,7 +21,8 @@ TENSORFLOW = healthy_tensorflow()
 SHIPPED = f"{SITE}/nvidia/cudnn/lib/libcudnn.so.9"
 SYSTEM = "/opt/cudnn/lib/libcudnn.so.9"
 CUDA_HOME = changed(WORKSTATION, "cuda.cuda_home", "/usr/local/cuda-12.4", "cuda.cuda_home_exists", True)
-NVCC = changed(WORKSTATION, "cuda.nvcc", "/usr/local/cuda/bin/nvcc", "cuda.nvcc_version", "13.0.88")
+COMPILES = with_packages(WORKSTATION, package("deepspeed", "0.18.2"))
+NVCC = changed(COMPILES, "cuda.nvcc", "/usr/local/cuda/bin/nvcc", "cuda.nvcc_version", "13.0.88")
 SHADOWED = libraries.shadowed_libs_ld_library_path
 GLIBC, AVX, TF_LIBS = libraries.glibc_too_old, libraries.cpu_instruction_set, libraries.tf_cuda_libs_missing
 
@@ -152,14 +153,19 @@ CASES = (
         NVCC,
         "cuda.nvcc_version",
         "12.4.131",
-        severity="note",
+        severity="warning",
         says=("12.4.131", "13.0"),
         fix=("CUDA 13.0 toolkit",),
     ),
     fine(libraries.nvcc_torch_cuda_mismatch, "one major", NVCC),
-    apart(libraries.nvcc_torch_cuda_mismatch, "no nvcc", WORKSTATION),
+    apart(libraries.nvcc_torch_cuda_mismatch, "no nvcc", COMPILES),
+    apart(
+        libraries.nvcc_torch_cuda_mismatch,
+        "nothing compiles with it",
+        changed(WORKSTATION, "cuda", NVCC.cuda, "cuda.nvcc_version", "12.4.131"),
+    ),
     apart(libraries.nvcc_torch_cuda_mismatch, "CPU build", changed(LAPTOP, "cuda", NVCC.cuda)),
-    unsure(libraries.nvcc_torch_cuda_mismatch, "not read", unread(WORKSTATION, "cuda")),
+    unsure(libraries.nvcc_torch_cuda_mismatch, "not read", unread(COMPILES, "cuda")),
     unsure(
         libraries.nvcc_torch_cuda_mismatch,
         "its version was not read",
@@ -191,7 +197,7 @@ CASES = (
         NVCC,
         "host.compiler_version",
         "16.1.0",
-        severity="note",
+        severity="warning",
         says=("13.0.88", "15", "16.1.0"),
         fix=("apt install g++-15",),
     ),
@@ -199,11 +205,11 @@ CASES = (
         libraries.gcc_too_new_for_nvcc,
         "without apt",
         changed(NVCC, "host.compiler_version", "16.1.0", "host.os_id", "fedora"),
-        severity="note",
+        severity="warning",
         fix=("conda",),
     ),
     fine(libraries.gcc_too_new_for_nvcc, "accepted", NVCC),
-    apart(libraries.gcc_too_new_for_nvcc, "no nvcc", WORKSTATION),
+    apart(libraries.gcc_too_new_for_nvcc, "no nvcc", COMPILES),
     apart(
         libraries.gcc_too_new_for_nvcc,
         "clang",

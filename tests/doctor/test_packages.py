@@ -65,7 +65,7 @@ CASES = (
         pair("2.15.0+cu132", "0.29.0+cu132", "torch==2.14.0"),
         "torch==2.14.0",
         "2.15.0+cu132",
-        fix=("'torch==2.14.0'",),
+        fix=("torch==2.14.0",),
     ),
     ill(
         VISION,
@@ -122,7 +122,7 @@ CASES = (
         "python.distributions",
         (*WORKSTATION.python.distributions, package("xformers", "0.0.32", "torch==2.8.0")),
         says=("xformers 0.0.32", "torch==2.8.0", "2.14.1+cu130"),
-        fix=("--no-deps 'xformers'", "'torch==2.8.0'"),
+        fix=("--no-deps 'xformers'", "torch==2.8.0"),
     ),
     fine(
         XFORMERS,
@@ -165,7 +165,7 @@ CASES = (
         NVJITLINK + ".version",
         "12.9.86",
         says=("torch 2.14.1+cu130", "nvidia-nvjitlink==13.0.88", "12.9.86"),
-        fix=("'nvidia-nvjitlink==13.0.88'",),
+        fix=("nvidia-nvjitlink==13.0.88",),
     ),
     fine(NVJIT, "pinned", WORKSTATION),
     fine(NVJIT, "newer than the pin", version("nvidia-nvjitlink", "13.1.40"), "newer"),

@@ -152,6 +152,11 @@ CASES = (
     ),
     unsure(
         selection.slurm_no_gpu_allocated,
+        "neither bus nor packages were read",
+        changed(unread(SERVER, "pci"), "nvml", None, "driver", None, "python", None, "scheduler", JOB),
+    ),
+    unsure(
+        selection.slurm_no_gpu_allocated,
         "the grant is not told",
         changed(SLURM, "scheduler.gpus", None),
         "granted",

@@ -57,7 +57,7 @@ def test_what_could_not_be_looked_at_is_unknown_and_never_fine(name: str) -> Non
 @pytest.mark.parametrize(
     "name, version, cuda, archs, expected",
     [
-        ("healthy-h100", "2.14.1+cu130", "13.0", CU130, []),
+        ("healthy-h100", "2.10.0+cu128", "12.8", ("sm_70", *CU130), []),
         ("healthy-h100", "2.6.0+cu124", "12.4", CU124, []),
         ("healthy-h100", "2.13.0+cpu", "", (), ["cpu-only-wheel"]),
         ("pascal-gtx1080ti", "2.15.0+cu132", "13.2", CU130, ["arch-dropped-from-wheel"]),

@@ -9,6 +9,8 @@ from envkit.facts.container_model import Containers, Docker
 from envkit.facts.gpu_model import NvidiaDriver
 from envkit.facts.model import Snapshot
 
+_NOT_RUNNING = not_applicable("Docker engine: not-running")
+
 
 def _engine_with_gpu(snapshot: Snapshot) -> Outcome | tuple[Containers, Docker]:
     """A Docker engine on a host whose NVIDIA driver works, or why the question does not arise."""
@@ -21,7 +23,9 @@ def _engine_with_gpu(snapshot: Snapshot) -> Outcome | tuple[Containers, Docker]:
     if containers is None or containers.docker is None:
         return unknown(views.because(snapshot, "containers"))
     docker = containers.docker
-    if docker.state in ("absent", "not-running", "remote"):
+    if docker.state == "not-running":
+        return _NOT_RUNNING
+    if docker.state in ("absent", "remote"):
         return not_applicable(f"Docker engine: {docker.state}")
     if docker.state != "ok":
         return unknown(f"Docker engine: {docker.detail or docker.state}")
@@ -60,18 +64,20 @@ def container_toolkit_missing(snapshot: Snapshot, compat: Compat) -> Outcome:
 def container_toolkit_misconfig(snapshot: Snapshot, compat: Compat) -> Outcome:
     """nvidia-container-toolkit is installed and wrongly configured."""
     facts = _engine_with_gpu(snapshot)
+    broken = snapshot.containers is not None and _wrong(snapshot.containers.daemon_json_error)
+    # An engine that is not running may not have started for just that.
+    if broken and (not isinstance(facts, Outcome) or facts == _NOT_RUNNING):
+        return problem(
+            f"/etc/docker/daemon.json cannot be read: {broken}",
+            fact("daemon.json", broken, "/etc/docker/daemon.json"),
+            daemon_json="yes",
+        )
     if isinstance(facts, Outcome):
         return facts
     containers, docker = facts
     toolkit = containers.toolkit
     if toolkit is None or not toolkit.installed:
         return not_applicable("nvidia-container-toolkit is not installed")
-    if error := _wrong(containers.daemon_json_error):
-        return problem(
-            f"/etc/docker/daemon.json cannot be read: {error}",
-            fact("daemon.json", error, "/etc/docker/daemon.json"),
-            daemon_json="yes",
-        )
     if error := _wrong(toolkit.config_error):
         return problem(
             f"the toolkit's configuration cannot be read: {error}",

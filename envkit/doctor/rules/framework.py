@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from envkit.compat import (
     Compat,
     arch_relation,
@@ -38,7 +40,8 @@ def _no_build(snapshot: Snapshot, name: str | None = None) -> Outcome:
 
 
 def torch_install(snapshot: Snapshot, compat: Compat, *, ignore_driver: bool = False) -> str | None:
-    """The pip command for the newest torch that runs on this machine's driver, GPUs, Python and libc.
+    """The pip command for the newest torch that runs on this machine's driver, GPUs, Python and libc, with
+    the torchvision and torchaudio that go with it where they are installed.
 
     None when no torch of the tables does, or no GPU can be asked what it needs.
     """
@@ -57,9 +60,14 @@ def torch_install(snapshot: Snapshot, compat: Compat, *, ignore_driver: bool = F
     )
     if not choices:
         return None
-    index = f" --index-url {choices[0].index_url}" if choices[0].index_url else ""
+    release = choices[0].release
+    companions = {"torchvision": release.torchvision, "torchaudio": release.torchaudio}
+    pins = [f"{n}=={v}" for n, v in companions.items() if v and views.distribution(snapshot, n)]
+    index = ["--index-url", choices[0].index_url] if choices[0].index_url else []
     python = snapshot.python.executable if snapshot.python is not None else "python"
-    return f"{python} -m pip install --force-reinstall {choices[0].requirement}{index}"
+    return shlex.join(
+        [python, "-m", "pip", "install", "--force-reinstall", choices[0].requirement, *pins, *index]
+    )
 
 
 def _build_fact(build: Build) -> Evidence:

@@ -147,12 +147,24 @@ def cpu_instruction_set(snapshot: Snapshot, compat: Compat) -> Outcome:
     )
 
 
+_JIT = ("deepspeed",)
+"""Packages that compile CUDA extensions when they are used."""
+_NOTHING_COMPILES = "nothing installed here compiles CUDA extensions"
+
+
+def _compiles(snapshot: Snapshot) -> bool:
+    """Whether nvcc matters: torch brings its own CUDA, and training does not use the system's."""
+    return any(views.distribution(snapshot, name) is not None for name in _JIT)
+
+
 def nvcc_torch_cuda_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
     """nvcc of another CUDA major than torch: matters only when an extension is compiled."""
     build = next((b for b in views.builds(snapshot) if b.name == "torch" and b.cuda), None)
     cuda = snapshot.cuda
     if build is None:
         return not_applicable("no CUDA build of torch in the target Python")
+    if not _compiles(snapshot):
+        return not_applicable(_NOTHING_COMPILES)
     if cuda is None:
         return unknown(views.because(snapshot, "cuda"))
     if cuda.nvcc == "":
@@ -163,8 +175,8 @@ def nvcc_torch_cuda_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
     if ours is None or theirs is None or ours[0] == theirs[0]:
         return ok("nvcc and torch are of one CUDA major")
     return problem(
-        f"nvcc is CUDA {cuda.nvcc_version} and torch was built for {build.cuda}; this matters only when an "
-        "extension is compiled",
+        f"nvcc is CUDA {cuda.nvcc_version} and torch was built for {build.cuda}: extensions that "
+        "are compiled here do not fit",
         fact("nvcc", f"{cuda.nvcc} ({cuda.nvcc_version})", "PATH"),
         fact(f"torch {build.version}", f"CUDA {build.cuda}", build.source),
         cuda=build.cuda,
@@ -194,8 +206,8 @@ def gcc_too_new_for_nvcc(snapshot: Snapshot, compat: Compat) -> Outcome:
     cuda, host = snapshot.cuda, snapshot.host
     if cuda is None or host is None:
         return unknown(views.because(snapshot, "cuda", "host"))
-    if not cuda.nvcc or not host.compiler or not any(b.cuda for b in views.builds(snapshot)):
-        return not_applicable("nothing here would compile a CUDA extension")
+    if not cuda.nvcc or not host.compiler or not _compiles(snapshot):
+        return not_applicable(_NOTHING_COMPILES)
     have = re.match(r"\d+", host.compiler_version or "")
     toolkit = parse_cuda(cuda.nvcc_version)
     row = next((t for t in compat.toolkits if toolkit and parse_cuda(t.version) == toolkit), None)

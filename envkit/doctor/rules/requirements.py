@@ -78,7 +78,7 @@ def unmet(snapshot: Snapshot, owners: str, names: str, fine: str) -> Outcome:
                 fact(owner.name, f"{owner.version} requires {needed}", owner.location),
                 fact(name, version, owner.location),
                 owner=owner.name,
-                requirement=f"'{needed}'",
+                requirement=needed,
                 python=python.executable,
             )
     return ok(fine)

@@ -122,9 +122,16 @@ def slurm_no_gpu_allocated(snapshot: Snapshot, compat: Compat) -> Outcome:
     if job.gpus:
         return ok(f"the scheduler gave this job {len(job.gpus)} of the GPUs")
     wants = views.wants_gpu(snapshot)
-    node_has = views.has_nvidia(snapshot) or (snapshot.driver is not None and bool(snapshot.driver.loaded))
-    if wants is False or (not node_has and not wants):
+    present = views.has_nvidia(snapshot)
+    node_has = present or (snapshot.driver is not None and bool(snapshot.driver.loaded))
+    if wants is False:
         return not_applicable("the frameworks here do not ask for a GPU")
+    if not node_has and not wants:
+        if present is None:
+            return unknown(
+                f"whether this node has a GPU is not known: {views.because(snapshot, 'pci', 'nvml')}"
+            )
+        return not_applicable("neither this node nor a framework here is made for GPUs")
     evidence = [fact("job", job.job_id or "?", f"{job.name} environment"), fact("GPUs granted", 0, job.name)]
     if node_has:
         evidence.append(fact("NVIDIA GPU on this node", "yes", "/proc/driver/nvidia"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from envkit.compat import Compat
 from envkit.doctor import views
 from envkit.doctor.outcome import Outcome, fact, not_applicable, ok, problem, unknown
@@ -29,7 +31,7 @@ def wsl_driver(snapshot: Snapshot, compat: Compat) -> Outcome:
             f"a Linux NVIDIA driver ({native[0]}) is installed in WSL and hides the one of Windows",
             *(fact("package", package, "package database") for package in native[:3]),
             severity="warning" if views.usable_nvidia(snapshot) else None,
-            packages=" ".join(package.partition("=")[0] for package in native),
+            packages=shlex.join(package.partition("=")[0] for package in native),
         )
     if host.wsl == 1:
         return problem("this is WSL 1, which has no GPU", fact("WSL", 1, "/proc/version"), wsl1="yes")
