@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 
 from envkit.core.finding import FixStep, Severity
+from envkit.core.text import shell_word
 
 _SLOT = re.compile(r"\{(?P<raw>=?)(?P<name>[a-z_]+)\}")
 """`{slot}`; in a command `{=slot}` is one that holds a piece of a command line, quoted by whoever made it."""
@@ -83,9 +83,7 @@ def _command(template: str, slots: dict[str, str]) -> str | None:
         if match["raw"] or _SAFE.fullmatch(value):
             return value
         unsafe = unsafe or inside
-        # A path below ~ keeps its tilde in front of the quotes, where the shell expands it.
-        home = "~/" if value.startswith("~/") else ""
-        return home + shlex.quote(value.removeprefix(home))
+        return shell_word(value)
 
     filled = _SLOT.sub(fill, template)
     return None if unsafe else filled

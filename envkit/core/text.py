@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 # CSI, OSC (ended by BEL or ST), and two-byte escapes, then what is left of C0, DEL and C1.
 _ESCAPES = re.compile(
@@ -72,3 +73,9 @@ def _bounded(number: float) -> float:
 def plural(number: int, word: str, many: str | None = None) -> str:
     """`1 check`, `3 checks`."""
     return f"{number} {word if number == 1 else many or word + 's'}"
+
+
+def shell_word(value: str) -> str:
+    """A value as one word of a POSIX shell. A path below ~ keeps its tilde where the shell expands it."""
+    home = "~/" if value.startswith("~/") else ""
+    return home + (shlex.quote(rest) if (rest := value.removeprefix(home)) or not home else "")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from envkit.compat import (
     Compat,
     arch_relation,
@@ -16,6 +14,7 @@ from envkit.compat import (
     version_key,
 )
 from envkit.core.finding import Evidence
+from envkit.core.text import shell_word
 from envkit.doctor import views
 from envkit.doctor.outcome import Outcome, fact, not_applicable, ok, problem, unknown
 from envkit.doctor.views import Build
@@ -65,9 +64,8 @@ def torch_install(snapshot: Snapshot, compat: Compat, *, ignore_driver: bool = F
     pins = [f"{n}=={v}" for n, v in companions.items() if v and views.distribution(snapshot, n)]
     index = ["--index-url", choices[0].index_url] if choices[0].index_url else []
     python = snapshot.python.executable if snapshot.python is not None else "python"
-    return shlex.join(
-        [python, "-m", "pip", "install", "--force-reinstall", choices[0].requirement, *pins, *index]
-    )
+    words = [python, "-m", "pip", "install", "--force-reinstall", choices[0].requirement, *pins, *index]
+    return " ".join(map(shell_word, words))
 
 
 def _build_fact(build: Build) -> Evidence:
