@@ -1,5 +1,5 @@
-"""How long `envkit doctor` takes where nvidia-smi, the Docker socket and a mount hang, and on the same machine
-without them, in interleaved pairs.
+"""How long `envkit doctor` takes where nvidia-smi, the Docker socket and a mount hang, and on the same
+machine without them, in interleaved pairs.
 
     make bench-hangs
 """
@@ -24,7 +24,9 @@ def main() -> None:
     doctor = [str(Path(sys.executable).with_name("envkit")), "doctor"]
     pairs = []
     with tempfile.TemporaryDirectory() as folder, hanging(Path(folder)) as broken:
-        answer = subprocess.run([*doctor, "--json"], env=broken.env, capture_output=True, text=True, check=False)
+        answer = subprocess.run(
+            [*doctor, "--json"], env=broken.env, capture_output=True, text=True, check=False
+        )
         found = json.loads(answer.stdout)["findings"]
         print("findings with hangs:", [f["key"] for f in found if f["outcome"] == "problem"])
         for number in range(chosen.pairs):

@@ -1,6 +1,6 @@
 """`envkit doctor` beside `python -m torch.utils.collect_env`, on the same torch, in interleaved pairs.
 
-    make bench-doctor
+make bench-doctor
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Timing whole commands in interleaved pairs: on a shared machine, only neighbours in time can be compared."""
+"""Timing whole commands in interleaved pairs: on a shared machine only neighbours in time compare."""
 
 from __future__ import annotations
 
@@ -46,12 +46,14 @@ def measure(ours: Sequence[str], theirs: Sequence[str], count: int) -> list[Pair
 def spread(values: Sequence[float]) -> str:
     """`median (quartiles, range)`."""
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"median {middle:.3f} (quartiles {low:.3f} to {high:.3f}, range {min(values):.3f} to {max(values):.3f})"
+    ends = f"range {min(values):.3f} to {max(values):.3f}"
+    return f"median {middle:.3f} (quartiles {low:.3f} to {high:.3f}, {ends})"
 
 
 def machine() -> str:
     """What the figures were taken on."""
-    return f"{os.cpu_count()} CPUs, {platform.machine()}, Linux {platform.release()}, Python {platform.python_version()}"
+    system = f"{platform.machine()}, Linux {platform.release()}"
+    return f"{os.cpu_count()} CPUs, {system}, Python {platform.python_version()}"
 
 
 def save(pairs: Sequence[Pair], target: Path | None) -> None:

@@ -38,6 +38,11 @@ class Step:
         say = _SLOT.sub(lambda match: slots[match["name"]], self.say)
         return FixStep(say=say, run=_command(self.run, slots) if self.run else None)
 
+    @staticmethod
+    def open(template: str) -> str:
+        """A text of a step with its slots left open: `{cuda_home}` -> `<cuda-home>`."""
+        return _SLOT.sub(lambda match: f"<{match['name'].replace('_', '-')}>", template)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cause:

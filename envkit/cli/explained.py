@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from envkit.causes import Cause
 from envkit.core.codec import dumps
-from envkit.core.report import Column, Report, Section, Table, Text
+from envkit.core.report import Code, Column, Report, Section, Table, Text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,28 +18,44 @@ class Causes:
     schema: str = "envkit.causes/1"
 
 
+_WHERE = {
+    "os_ubuntu": "on Ubuntu",
+    "os_not_ubuntu": "elsewhere than on Ubuntu",
+    "os_debian": "on Debian",
+    "os_apt": "with apt",
+    "os_not_apt": "without apt",
+    "os_fedora": "on Fedora and its kin",
+    "os_other": "on other distributions",
+}
+"""Conditions of fix steps in words; others are shown as they are named."""
+
+
 def one(entry: Cause) -> Report:
-    """Everything that is known of a cause. Slots that a machine would fill are shown as they stand."""
-    steps = []
-    for number, step in enumerate(entry.fix, 1):
-        when = f"  (when: {', '.join(step.when)})" if step.when else ""
-        steps.append(Text(text=f"{number}. {step.say}{when}" + (f"\n   {step.run}" if step.run else "")))
+    """Everything that is known of a cause. What a machine would fill in is shown as `<name>`."""
     sections = [
         Section(title="Why it happens", blocks=(Text(text=entry.why),)),
         Section(title="How to confirm it", blocks=(Text(text=entry.confirm),)),
-        Section(title="How to fix it", blocks=tuple(steps)),
-        Section(title="How to check the fix", blocks=(Text(text=entry.verify),)),
+        Section(title="How to fix it", blocks=tuple(_steps(entry))),
+        Section(title="How to check the fix", blocks=(Code(path="", lines=(entry.verify,)),)),
     ]
     if entry.explains:
         sections.append(Section(title="What it explains", blocks=(Text(text=", ".join(entry.explains)),)))
-    sections.append(Section(title="Sources", blocks=(Text(text="\n".join(entry.sources)),)))
+    sections.append(Section(title="Sources", blocks=(Text(text="; ".join(entry.sources)),)))
     return Report(
         command="envkit explain",
         verdict="healthy",
-        headline=f"{entry.key}: {entry.title} ({entry.family}, {entry.severity})",
-        conclusion=f"`envkit doctor --only {entry.key}` looks for it on this machine.",
+        headline=f"{entry.key} ({entry.family}, {entry.severity}): {entry.title}",
+        conclusion="`envkit doctor` looks for it on this machine.",
         sections=tuple(sections),
     )
+
+
+def _steps(entry: Cause) -> Iterator[Text | Code]:
+    for number, step in enumerate(entry.fix, 1):
+        where = ", ".join(_WHERE.get(name, name.replace("_", " ")) for name in step.when)
+        yield Text(text=f"{number}. {step.open(step.say)}" + (f" ({where})" if where else ""))
+        if step.run:
+            yield Code(path="", lines=(step.open(step.run),))
 
 
 def listing(entries: Iterable[Cause]) -> Report:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -103,8 +104,9 @@ def main() -> None:
     try:
         code = run()
     except KeyboardInterrupt:  # a second one, while the first was told
-        proc.kill_all()
         code = int(ExitCode.INTERRUPTED)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    proc.kill_all(for_good=True)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

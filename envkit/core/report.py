@@ -107,6 +107,7 @@ class Code(Struct, frozen=True, kw_only=True, tag_field="kind", tag="code"):
     """Lines of a file, some of them marked."""
 
     path: str
+    """Empty for lines of no file, as a command to paste: they are shown whole and without numbers."""
     lines: tuple[str, ...]
     first_line: int = 1
     marked: tuple[int, ...] = ()

@@ -81,6 +81,8 @@ def _heading(column: Column) -> str:
 
 
 def _code(code: Code) -> Markup:
+    if not code.path:
+        return element("pre", element("code", "\n".join(map(foreign.command, code.lines))), tabindex=0)
     marked = set(code.marked)
     digits = len(str(code.first_line + len(code.lines)))
     rows = []

@@ -119,6 +119,8 @@ def _records(head: list[str], body: list[list[str]], ink: Ink) -> list[str]:
 
 
 def _code(code: Code, ink: Ink) -> list[str]:
+    if not code.path:
+        return [f"      {line}" for text in code.lines for line in foreign.command(text).split("\n")]
     lines = ink.flow([("dim", foreign.line(code.path))], indent=2)
     marked = set(code.marked)
     digits = len(str(code.first_line + len(code.lines)))

@@ -215,6 +215,38 @@ class TestKillAll:
             assert [run.result().code for run in runs] == [-signal.SIGKILL] * len(notes)
         assert not any(map(exists, pids))
 
+    def test_knows_a_child_from_its_first_breath(self, tmp_path):
+        """A child may run before the thread that started it has heard of it, above all where others work."""
+        over = threading.Event()
+
+        def work() -> None:
+            while not over.is_set():
+                sum(range(1000))
+
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(3):
+                pool.submit(work)
+            for number in range(10):
+                note = tmp_path / str(number)
+                started = pool.submit(sh, f"echo $$ > {note}; exec sleep 1000", limit=20.0)
+                while not note.exists():
+                    pass
+                proc.kill_all()
+                ended = started.result()
+                if ended.state == "timeout":
+                    break
+            over.set()
+        assert (ended.state, ended.code) == ("done", -signal.SIGKILL)
+
+    def test_for_good_starts_no_other(self):
+        """What a probe would do after the death of its first child."""
+        script = (
+            "from envkit.core import proc\n"
+            "proc.kill_all(for_good=True)\n"
+            "print(proc.run(proc.Command(name='x', argv=('true',), limit=60)).state)\n"
+        )
+        assert python(script).stdout == "failed\n"
+
     def test_with_nothing_to_kill(self):
         proc.kill_all()
         proc.kill_all()
