@@ -278,7 +278,7 @@ def _cause(entry: Cause) -> str:
 
 def _step(number: int, step: Step) -> str:
     conditions = [CONDITIONS.get(slot, f"when `{slot}`") for slot in step.when]
-    lines = [f"{number}. {_prose(step.open(step.say))}" + (f" *({', '.join(conditions)})*" if conditions else "")]
+    lines = [f"{number}. {_prose(step.say)}" + (f" *({', '.join(conditions)})*" if conditions else "")]
     if step.run:
         lines += ["", "   ```sh", *(f"   {line}" for line in step.open(step.run).splitlines()), "   ```", ""]
     return "\n".join(lines)

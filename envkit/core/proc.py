@@ -20,11 +20,17 @@ _MAX_OUTPUT = 32 << 20
 """Bytes kept of each stream; the rest is read and dropped."""
 _GRACE = 0.2
 """Seconds that a killed child has to be collected."""
+_START = 1.0
+"""Seconds that the start of a child may take before `kill_all` goes on without it: an exec can hang, too."""
 _PIPE = 1 << 20
 """Bytes that a pipe may hold (pipe(7)): the most that a child leaves behind when it ends."""
 
+_children = threading.Condition()
+"""Guards what follows."""
 _live: set[subprocess.Popen[bytes]] = set()
-_live_lock = threading.Lock()
+_starting = 0
+"""Threads that are just starting a child, which may run already and is not in `_live` yet."""
+_closed = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,22 +71,13 @@ def run(command: Command) -> Result:
     """Run a command to its end or to its limit."""
     start = time.monotonic()
     try:
-        child = subprocess.Popen(
-            command.argv,
-            stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=None if command.env is None else dict(command.env),
-            start_new_session=True,
-        )
+        child = _start(command)
     except FileNotFoundError:
         return Result(state="absent", stderr=f"{command.argv[0]}: not found")
     except PermissionError as error:
         return Result(state="denied", stderr=str(error))
     except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
         return Result(state="failed", stderr=str(error))
-    with _live_lock:
-        _live.add(child)
     try:
         out, err, ended = _drain(child, command.stdin, start + command.limit)
         if not ended:
@@ -99,16 +96,48 @@ def run(command: Command) -> Result:
         raise
     finally:
         _close(child)
-        with _live_lock:
+        with _children:
             _live.discard(child)
 
 
-def kill_all() -> None:
-    """Kill every child that still runs, without waiting: for Ctrl-C and for the end of the process."""
-    with _live_lock:
+def kill_all(*, for_good: bool = False) -> None:
+    """Kill every child that still runs, without waiting for its death: for Ctrl-C and for the end.
+
+    for_good: no child is started any more; else a probe whose child was killed might start its next one.
+    """
+    global _closed
+    with _children:
+        _closed = _closed or for_good
+        _children.wait_for(lambda: not _starting, _START)
         children = tuple(_live)
     for child in children:
         _kill(child)
+
+
+def _start(command: Command) -> subprocess.Popen[bytes]:
+    """A child that `kill_all` knows of. Raises OSError and ValueError as Popen does."""
+    global _starting
+    with _children:
+        if _closed:
+            raise OSError("envkit is ending")
+        _starting += 1
+    child = None
+    try:
+        child = subprocess.Popen(
+            command.argv,
+            stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=None if command.env is None else dict(command.env),
+            start_new_session=True,
+        )
+        return child
+    finally:
+        with _children:
+            _starting -= 1
+            if child is not None:
+                _live.add(child)
+            _children.notify_all()
 
 
 def _drain(child: subprocess.Popen[bytes], stdin: bytes | None, deadline: float) -> tuple[bytes, bytes, bool]:

@@ -21,7 +21,8 @@ BUDGET = 2.0
 _NOTICE = 1.0
 """Seconds after which a person is told what is still awaited."""
 
-_FIELDS = frozenset(field.name for field in fields(Snapshot))
+_OWN = frozenset(("schema", "envkit", "taken", "probes"))
+_FIELDS = frozenset(field.name for field in fields(Snapshot)) - _OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _guarded(probe: Probe, machine: Machine, answers: queue.SimpleQueue[_Answer]
         value, state, detail = stop.value, stop.state, stop.detail
     except PermissionError as error:
         state, detail = "denied", str(error)
-    except Exception as error:  # one probe must not take the others with it
+    except BaseException as error:  # one probe must not take the others with it, not even by SystemExit
         state, detail = "failed", f"{type(error).__name__}: {error}"
     answers.put(_Answer(probe, value, state, time.monotonic() - start, one_line(detail)))
 

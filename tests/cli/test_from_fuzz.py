@@ -55,25 +55,33 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [place for key, item in items for place in ((*path, key), *places(item, (*path, key)))]
 
 
+def wrong(value: Any, chance: random.Random) -> Any:
+    """Mostly another value of the same type, which is then judged and not refused."""
+    if chance.random() < 0.2:
+        return copy.deepcopy(chance.choice((*OTHERS, *FIGURES, *HOSTILE)))
+    if isinstance(value, str):
+        return chance.choice(HOSTILE)
+    if isinstance(value, bool) or value is None:
+        return chance.choice((True, False, None))
+    if isinstance(value, int | float):
+        return chance.choice(FIGURES)
+    if isinstance(value, list):
+        return chance.choice(([], value * 2, value * 50, value[::-1]))
+    return chance.choice((None, dict(list(value.items())[::2]), {**value, "later": value}))
+
+
 def damaged(chance: random.Random) -> bytes:
-    """A copy of the snapshot with one to six things wrong, sometimes in the very bytes."""
+    """A copy of the snapshot with one to four things wrong, sometimes in the very bytes."""
     value = copy.deepcopy(WHOLE)
-    for _ in range(chance.randint(1, 6)):
+    for _ in range(chance.randint(1, 4)):
         *above, last = chance.choice(places(value))
         node = value
         for key in above:
             node = node[key]
-        damage = chance.randrange(6)
-        if damage == 0:
+        if chance.random() < 0.1:
             del node[last]
-        elif damage == 1 and isinstance(node[last], list) and node[last]:
-            node[last] = node[last] * chance.choice((2, 50))
-        elif damage == 2:
-            node[last] = copy.deepcopy(chance.choice(OTHERS))
-        elif damage == 3 or isinstance(node[last], str):
-            node[last] = chance.choice(HOSTILE)
-        elif isinstance(node[last], int | float):
-            node[last] = chance.choice(FIGURES)
+        else:
+            node[last] = wrong(node[last], chance)
     text = json.dumps(value, ensure_ascii=chance.random() < 0.5)
     data = text.encode("utf-8", "surrogatepass")
     damage = chance.randrange(20)
