@@ -2,9 +2,9 @@
 
     python benchmarks/error_texts.py --cases FILE.jsonl [--facts] [--misses]
 
-Each line of FILE is a JSON object with `error` (the text), `cause_key` and `alt_cause_keys`. With --facts, what the
-case says of the machine (gpu, driver, os, container, framework_version) is put before the text, as a person's report
-has it; without, the message stands alone.
+Each line of FILE is a JSON object with `error` (the text), `cause_key` and `alt_cause_keys`. With --facts,
+what the case says of the machine (gpu, driver, os, container, framework_version) is put before the text, as
+a person's report has it; without, the message stands alone.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def main() -> int:
             print("   " + case["error"][:300].replace("\n", "\n   "))
     total = len(cases)
     first, third = (sum(counts[place] for counts in tally.values()) for place in (1, 2))
-    print(f"\n{first}/{total} ({first / total:.1%}) first, {third}/{total} ({third / total:.1%}) within three,", end=" ")
+    print(
+        f"\n{first}/{total} ({first / total:.1%}) first, {third}/{total} ({third / total:.1%}) within three,",
+        end=" ",
+    )
     print(f"{seconds / total * 1000:.1f} ms a text")
     return 0
 

@@ -12,7 +12,19 @@ from typing import Any
 from envkit.causes.model import Cause, CauseDataError, Step
 from envkit.core.finding import SEVERITIES
 
-CATALOGUE_FAMILIES = ("driver", "framework", "hardware", "python", "host", "container")
+CATALOGUE_FAMILIES = (
+    "driver",
+    "framework",
+    "hardware",
+    "python",
+    "host",
+    "container",
+    "loader",
+    "runtime",
+    "distributed",
+    "network",
+    "windows",
+)
 """One file of data each; also what `--only` and `--skip` take."""
 
 _REQUIRED = {"key", "title", "severity", "why", "confirm", "fix", "sources"}

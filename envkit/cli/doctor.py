@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from envkit.cli.options import (
+    ErrorOption,
     Format,
     FormatOption,
     FromOption,
@@ -21,15 +23,17 @@ from envkit.cli.options import (
     SkipOption,
     StrictOption,
     VerboseOption,
+    error_text,
     names,
 )
 from envkit.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from envkit.core.codec import Loaded
-    from envkit.core.finding import Finding
+    from envkit.doctor.answer import Answer
     from envkit.doctor.rules import Rule
     from envkit.facts.model import Snapshot
+    from envkit.match.model import Explanation
 
 
 def doctor(
@@ -44,6 +48,7 @@ def doctor(
     output: OutputOption = None,
     save: SaveOption = None,
     source: FromOption = None,
+    error: ErrorOption = None,
     strict: StrictOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -58,7 +63,7 @@ def doctor(
     """
     from envkit.cli.output import emit
 
-    if source is not None and (python is not None or deep):
+    if source and (python is not None or deep):
         raise UsageError(
             "--from judges a file", todo="leave out --python and --deep, which look at this machine"
         )
@@ -73,18 +78,20 @@ def doctor(
     chosen, dropped = names(only), names(skip)
     if chosen or dropped:
         _rules(chosen, dropped)
-    loaded = _load(source) if source is not None else None
+    message = error_text(error) if error is not None else None
+    loaded = _load(source) if source else None
     snapshot = loaded.value if loaded is not None else _gather(python, deep, limit)
     if save is not None:
         _save(snapshot, loaded, save)
     from envkit.compat import load_compat
-    from envkit.doctor.judge import fails, judge
+    from envkit.doctor.answer import Answer
+    from envkit.doctor.judge import fails, judge, verdict
 
     findings = judge(snapshot, load_compat(), _rules(chosen, dropped))
-    emit(
-        _rendered(snapshot, findings, Format.JSON if json else format, verbose, quiet, output is not None),
-        output,
-    )
+    explanation = None if message is None else _explained(message, snapshot)
+    answer = Answer(verdict=verdict(findings), findings=findings, snapshot=snapshot, error=explanation)
+    written = Format.JSON if json else format
+    emit(_rendered(answer, written, verbose, quiet, output is not None), output)
     if fails(findings, strict=strict):
         raise typer.Exit(ExitCode.PROBLEM)
 
@@ -97,8 +104,12 @@ def _rules(only: tuple[str, ...], skip: tuple[str, ...]) -> tuple[Rule, ...]:
 
 def _warm() -> None:
     """Import what judging and rendering need while the probes wait for their children."""
+    from importlib import import_module
+
     from envkit.compat import load_compat
 
+    for name in ("envkit.doctor.judge", "envkit.doctor.summary", "envkit.report"):
+        import_module(name)
     load_compat()
 
 
@@ -113,11 +124,16 @@ def _gather(python: str | None, deep: bool, limit: float) -> Snapshot:
     return gather(Machine.here(), python=python, deep=deep, budget=limit, meanwhile=_warm, waiting=waiting)
 
 
-def _load(source: str) -> Loaded[Snapshot]:
-    from envkit.core.codec import load
-    from envkit.facts.model import Snapshot
+def _load(sources: list[str]) -> Loaded[Snapshot]:
+    from envkit.facts.importers.detect import load_snapshot
 
-    return load(Snapshot, source, name="snapshot")
+    return load_snapshot(*sources)
+
+
+def _explained(message: bytes, snapshot: Snapshot) -> Explanation:
+    from envkit.match.match import explain_text
+
+    return explain_text(message, snapshot)
 
 
 def _save(snapshot: Snapshot, loaded: Loaded[Snapshot] | None, target: object) -> None:
@@ -128,38 +144,23 @@ def _save(snapshot: Snapshot, loaded: Loaded[Snapshot] | None, target: object) -
     write_text(str(target), dumps(saved(value, Identity.here())) + "\n")
 
 
-def _rendered(
-    snapshot: Snapshot,
-    findings: tuple[Finding, ...],
-    format: Format,  # noqa: A002
-    verbose: bool,
-    quiet: bool,
-    to_file: bool,
-) -> str:
-    from envkit.cli.output import shareable, wants_color, wants_unicode, width
-    from envkit.doctor.judge import verdict
+def _rendered(answer: Answer, format: Format, verbose: bool, quiet: bool, to_file: bool) -> str:  # noqa: A002
+    from envkit.cli.output import options, shareable
 
     if format is Format.JSON:
         from envkit.core.codec import dumps, to_json
         from envkit.core.redact import Identity, saved
-        from envkit.doctor.answer import Answer
 
-        answer = Answer(verdict=verdict(findings), findings=findings, snapshot=snapshot if verbose else None)
-        return dumps(saved(to_json(answer), Identity.here()))
+        shown = answer if verbose else replace(answer, snapshot=None)
+        return dumps(saved(to_json(shown), Identity.here()))
     from envkit.doctor.summary import report
-    from envkit.report import Options, render
+    from envkit.report import render
 
-    options = Options(
-        verbose=verbose,
-        quiet=quiet,
-        color=not to_file and wants_color(),
-        width=100 if to_file else width(),
-        unicode=to_file or wants_unicode(),
-    )
-    shown = report(snapshot, findings)
+    told = report(answer)
     # On the terminal stands what can be pasted there; what may be sent to others names nobody.
     on_terminal = format is Format.TEXT and not to_file
-    return render(shown if on_terminal else shareable(shown), format.value, options)
+    wanted = options(to_file=to_file, verbose=verbose, quiet=quiet)
+    return render(told if on_terminal else shareable(told), format.value, wanted)
 
 
 def _checks() -> str:

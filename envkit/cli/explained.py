@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from envkit.causes import Cause
+from envkit.causes import Cause, catalogue
 from envkit.core.codec import dumps
+from envkit.core.finding import Finding, FixStep
 from envkit.core.report import Code, Column, Report, Section, Table, Text
+from envkit.match.model import Explanation, Match
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +58,41 @@ def _steps(entry: Cause) -> Iterator[Text | Code]:
         yield Text(text=f"{number}. {step.open(step.say)}" + (f" ({where})" if where else ""))
         if step.run:
             yield Code(path="", lines=(step.open(step.run),))
+
+
+def matched(explanation: Explanation) -> Report:
+    """The causes of an error text, best first, each with the line that gave it away."""
+    return Report(
+        command="envkit explain --error",
+        verdict="unknown",
+        headline="" if explanation.causes else "Nothing that envkit knows is in this text.",
+        findings=tuple(_matched(match) for match in explanation.causes),
+        notes=tuple(
+            f"{match.key} is decided by: {match.deciding_fact}"
+            for match in explanation.causes
+            if match.deciding_fact
+        ),
+        conclusion=(
+            "The most likely comes first; `envkit doctor --error FILE` weighs it with this machine's facts."
+            if explanation.causes
+            else "Try `envkit doctor`, which looks at the machine itself."
+        ),
+    )
+
+
+def _matched(match: Match) -> Finding:
+    entry = catalogue()[match.key]
+    return Finding(
+        key=match.key,
+        outcome="problem",
+        title=entry.title,
+        severity=entry.severity,
+        confidence=match.confidence,
+        summary=entry.why,
+        evidence=match.evidence,
+        fix=tuple(FixStep(say=s.open(s.say), run=s.run and s.open(s.run)) for s in entry.fix),
+        verify=entry.verify,
+    )
 
 
 def listing(entries: Iterable[Cause]) -> Report:

@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+_LOG_LIMIT = 256 << 20
+"""Bytes of a log."""
+
 
 class Format(StrEnum):
     """How a report is written."""
@@ -30,8 +33,16 @@ SaveOption = Annotated[
     typer.Option("--save", metavar="FILE", help="Save what was read, without secrets and names."),
 ]
 FromOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="FILE|-",
+        help="Judge what --save wrote, or a pasted collect_env, nvidia-smi, nvidia-smi -q; repeatable.",
+    ),
+]
+ErrorOption = Annotated[
     str | None,
-    typer.Option("--from", metavar="FILE|-", help="Judge what --save wrote, of this machine or another."),
+    typer.Option("--error", metavar="FILE|-", help="A message, traceback or log: which causes explain it."),
 ]
 PythonOption = Annotated[
     str | None,
@@ -53,3 +64,10 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Problems and t
 def names(values: list[str] | None) -> tuple[str, ...]:
     """`["a,b", "c"]` -> `("a", "b", "c")`."""
     return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
+
+
+def error_text(source: str) -> bytes:
+    """What `--error` names: a file, or standard input for `-`. Raises BadInputError."""
+    from envkit.core.codec import read_input
+
+    return read_input(source, limit=_LOG_LIMIT)

@@ -13,6 +13,7 @@ from envkit.core.errors import DiskError
 
 if TYPE_CHECKING:
     from envkit.core.report import Report
+    from envkit.report import Options
 
 
 def emit(rendered: str, output: Path | None) -> None:
@@ -60,3 +61,16 @@ def width() -> int:
 def wants_unicode() -> bool:
     """Whether the output encoding holds more than ASCII."""
     return "utf" in (sys.stdout.encoding or "").lower()
+
+
+def options(*, to_file: bool, verbose: bool = False, quiet: bool = False) -> Options:
+    """How a report is wanted on this terminal, or in a file."""
+    from envkit.report import Options
+
+    return Options(
+        verbose=verbose,
+        quiet=quiet,
+        color=not to_file and wants_color(),
+        width=100 if to_file else width(),
+        unicode=to_file or wants_unicode(),
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from envkit.core.finding import Finding
 from envkit.core.report import Verdict
 from envkit.facts.model import Snapshot
+from envkit.match.model import Explanation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,4 +18,6 @@ class Answer:
     findings: tuple[Finding, ...]
     snapshot: Snapshot | None = None
     """With -v only."""
+    error: Explanation | None = None
+    """With --error: what the text points to, weighed with this snapshot's facts."""
     schema: str = "envkit.doctor/1"

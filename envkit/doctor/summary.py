@@ -5,26 +5,47 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from envkit.core import text
-from envkit.core.finding import Finding
-from envkit.core.report import Column, KeyValues, Pair, Report, Section, Table
+from envkit.core.report import Column, KeyValues, Pair, Report, Section, Table, Text
 from envkit.doctor import views
-from envkit.doctor.judge import verdict
+from envkit.doctor.answer import Answer
 from envkit.facts.gpu_model import Gpu
 from envkit.facts.model import Snapshot
+from envkit.match.model import Explanation
 
 
-def report(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Report:
+def report(answer: Answer) -> Report:
     """The report of a doctor run."""
+    snapshot = answer.snapshot if answer.snapshot is not None else Snapshot()
     sections = [Section(title="This machine", blocks=(KeyValues(pairs=tuple(_machine(snapshot))),))]
+    if answer.error is not None:
+        sections.append(_error(answer.error))
     sections += [section for section in _details(snapshot) if section.blocks]
     return Report(
         command="envkit doctor",
-        verdict=verdict(findings),
+        verdict=answer.verdict,
         headline=headline(snapshot),
-        findings=findings,
+        findings=answer.findings,
         sections=tuple(sections),
         notes=tuple(_notes(snapshot)),
     )
+
+
+def _error(explanation: Explanation) -> Section:
+    """What the error text points to; `envkit explain KEY` tells the rest."""
+    if not explanation.causes:
+        return Section(title="The error text", blocks=(Text(text="Nothing that envkit knows is in it."),))
+    rows = tuple(
+        (
+            match.key,
+            f"{match.confidence:.0%}",
+            match.evidence[0].value if match.evidence else "",
+            match.deciding_fact or "",
+        )
+        for match in explanation.causes
+    )
+    titles = ("cause", "sure", "because of", "what would decide")
+    columns = tuple(Column(title=title, align="right" if title == "sure" else "left") for title in titles)
+    return Section(title="The error text points to", blocks=(Table(columns=columns, rows=rows),))
 
 
 def headline(snapshot: Snapshot) -> str:

@@ -33,6 +33,11 @@ class Build:
     source: str
 
 
+def in_part(snapshot: Snapshot, probe: str) -> bool:
+    """Whether a probe's facts are there and not whole, as those of a pasted report."""
+    return any(status.name == probe and status.state != "ok" for status in snapshot.probes)
+
+
 def because(snapshot: Snapshot, *probes: str) -> str:
     """Why the facts of these probes are missing, for an `unknown`."""
     for status in snapshot.probes:

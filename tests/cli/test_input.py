@@ -14,18 +14,17 @@ GOOD = FAULTY.read_bytes()
 
 BAD = {
     "empty": (b"", "empty"),
-    "garbage": (b"garbage", "not JSON"),
-    "binary": (bytes(range(256)), "not JSON"),
+    "garbage": (b"garbage", "no kind"),
+    "binary": (bytes(range(256)), "no kind"),
     "truncated": (GOOD[: len(GOOD) // 2], "not JSON"),
-    "utf-16": (GOOD.decode().encode("utf-16"), "not JSON"),
-    "list": (b"[]", "not an object"),
+    "list": (b"[]", "no kind"),
     "bare": (b"{}", "no schema"),
     "other": (b'{"schema": "envkit.plan/1"}', "envkit.plan/1"),
     "newer": (GOOD.replace(b"envkit.snapshot/1", b"envkit.snapshot/2"), "envkit.snapshot/2"),
     "types": (b'{"schema": "envkit.snapshot/1", "cpu": 5}', "not a valid snapshot"),
-    "brackets": (b"[" * 100_000, "not JSON"),
+    "brackets": (b"[" * 100_000, "no kind"),
     "deep": (b'{"schema": "envkit.snapshot/1", "a":' + b"[" * 200 + b"]" * 200 + b"}", "levels deep"),
-    "image": (b"\x89PNG\r\n\x1a\n\x1b[31m", "not JSON"),
+    "image": (b"\x89PNG\r\n\x1a\n\x1b[31m", "no kind"),
 }
 
 
@@ -58,6 +57,12 @@ def test_standard_input_is_read(capsys):
     done = envkit("doctor", "--from", "-", "--json", stdin=GOOD)
     assert run(["doctor", "--from", str(FAULTY), "--json"]) == done.returncode == 1
     assert json.loads(done.stdout) == json.loads(capsys.readouterr().out)
+
+
+def test_other_encodings_are_read(tmp_path, capsys):
+    (tmp_path / "utf-16.json").write_bytes(GOOD.decode().encode("utf-16"))
+    assert run(["doctor", "--from", str(tmp_path / "utf-16.json"), "--json"]) == 1
+    assert "driver-too-old" in capsys.readouterr().out
 
 
 def test_a_bad_file_is_not_overwritten_by_save(tmp_path):

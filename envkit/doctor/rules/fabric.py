@@ -58,6 +58,8 @@ def fabric_manager_not_running(snapshot: Snapshot, compat: Compat) -> Outcome:
     driver = snapshot.driver
     if driver is None:
         return unknown(views.because(snapshot, "driver"))
+    if driver.nvswitches is None:
+        return unknown(views.because(snapshot, "driver"))
     if not driver.nvswitches:
         return not_applicable("no NVSwitch on the PCI bus")
     if views.in_container(snapshot):

@@ -24,6 +24,8 @@ def each_gpu(snapshot: Snapshot, judge: Callable[[Gpu], Outcome | None], fine: s
             return not_applicable(f"NVML: {snapshot.nvml.state}")
         return unknown(views.because(snapshot, "nvml"))
     answers = [answer for gpu in devices if (answer := judge(gpu)) is not None]
+    if not answers and views.in_part(snapshot, "nvml"):
+        return unknown(views.because(snapshot, "nvml"))
     if not answers:
         return not_applicable("this GPU or its driver does not offer the reading")
     problems = [answer for answer in answers if answer.status == "problem"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from envkit.compat import Compat
 from envkit.core import text
+from envkit.core.finding import Severity
 from envkit.doctor import views
 from envkit.doctor.outcome import Outcome, fact, ok, problem
 from envkit.doctor.rules.per_gpu import each_gpu
@@ -123,6 +124,13 @@ def mig_misconfig(snapshot: Snapshot, compat: Compat) -> Outcome:
     return each_gpu(snapshot, judge, "no change of MIG mode waits")
 
 
+def _severity_of_held(snapshot: Snapshot, share: float) -> Severity | None:
+    """A pasted report cannot tell whose process it is: it may be the very training it was asked about."""
+    if views.in_part(snapshot, "nvml"):
+        return "note"
+    return "error" if share >= _NO_ROOM_SHARE else None
+
+
 def gpu_memory_held_by_other_process(snapshot: Snapshot, compat: Compat) -> Outcome:
     """Somebody else's process holds much of the GPU's memory."""
     known = [gpu for gpu in views.gpus(snapshot) if gpu.memory_used is not None]
@@ -154,7 +162,7 @@ def gpu_memory_held_by_other_process(snapshot: Snapshot, compat: Compat) -> Outc
             f"{who if others else 'a process that cannot be seen from here'} {holds} {share:.0%} of the "
             f"memory of {views.gpu_label(gpu)}",
             *evidence,
-            severity="error" if share >= _NO_ROOM_SHARE else None,
+            severity=_severity_of_held(snapshot, share),
             pid=str(others[0].pid) if others else None,
             unseen=None if others else "yes",
             free=str(free.index) if free is not None else None,

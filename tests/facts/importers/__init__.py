@@ -1,0 +1,1 @@
+"""Importers: what people paste, as a Snapshot."""
