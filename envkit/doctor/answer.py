@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from envkit.core.finding import Finding
-from envkit.core.report import Verdict
 from envkit.facts.model import Snapshot
 from envkit.match.model import Explanation
+
+Verdict = Literal["healthy", "problems", "unknown"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

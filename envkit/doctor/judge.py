@@ -9,7 +9,7 @@ from envkit.causes import CATALOGUE_FAMILIES, catalogue
 from envkit.compat import Compat
 from envkit.core.errors import UsageError
 from envkit.core.finding import SEVERITIES, Finding
-from envkit.core.report import Verdict
+from envkit.doctor.answer import Verdict
 from envkit.doctor.outcome import Outcome, unknown
 from envkit.doctor.rules import RULES, Rule, key_of
 from envkit.facts.model import Snapshot
