@@ -267,7 +267,8 @@ def _cause(entry: Cause) -> str:
     parts.append(f"*To confirm:* {_prose(entry.confirm)}")
     steps = "\n".join(_step(number, step) for number, step in enumerate(entry.fix, 1))
     parts.append(f"*To fix:*\n\n{steps.rstrip()}")
-    parts.append(f"*To check the fix:* `{entry.verify}`")
+    if entry.verify:
+        parts.append(f"*To check the fix:* `{entry.verify}`")
     if entry.explains:
         parts.append(f"*Explains:* {', '.join(map(_link, entry.explains))}")
     if entry.aliases:

@@ -12,20 +12,10 @@ from typing import Any
 from envkit.causes.model import Cause, CauseDataError, Step
 from envkit.core.finding import SEVERITIES
 
-CATALOGUE_FAMILIES = (
-    "driver",
-    "framework",
-    "hardware",
-    "python",
-    "host",
-    "container",
-    "loader",
-    "runtime",
-    "distributed",
-    "network",
-    "windows",
-)
-"""One file of data each; also what `--only` and `--skip` take."""
+CHECKED_FAMILIES = ("driver", "framework", "hardware", "python", "host", "container")
+"""Families whose causes doctor looks for: what `--only` and `--skip` take."""
+CATALOGUE_FAMILIES = (*CHECKED_FAMILIES, "loader", "runtime", "distributed", "network", "windows")
+"""One file of data each; the causes of the others show in error texts only."""
 
 _REQUIRED = {"key", "title", "severity", "why", "confirm", "fix", "sources"}
 _OPTIONAL = {"verify", "explains", "aliases"}
@@ -67,6 +57,7 @@ def _entry(family: str, row: dict[str, Any]) -> Cause:
         raise CauseDataError(f"{where} has severity {row['severity']!r}")
     if not row["fix"] or not row["sources"]:
         raise CauseDataError(f"{where} has no {'fix step' if not row['fix'] else 'source'}")
+    checked = family in CHECKED_FAMILIES
     steps = tuple(_step(where, step) for step in row["fix"])
     return Cause(
         key=row["key"],
@@ -76,7 +67,7 @@ def _entry(family: str, row: dict[str, Any]) -> Cause:
         why=row["why"].strip(),
         confirm=row["confirm"].strip(),
         fix=steps,
-        verify=row.get("verify", f"envkit doctor --only {row['key']}"),
+        verify=row.get("verify", f"envkit doctor --only {row['key']}" if checked else None),
         explains=tuple(row.get("explains", ())),
         sources=tuple(row["sources"]),
         aliases=tuple(row.get("aliases", ())),

@@ -58,8 +58,8 @@ class Cause:
     confirm: str
     """How a person makes sure."""
     fix: tuple[Step, ...]
-    verify: str
-    """A command that shows whether the fix worked."""
+    verify: str | None
+    """A command that shows whether the fix worked; None where only running the program again does."""
     explains: tuple[str, ...]
     """Keys that are consequences of this one when both are found."""
     sources: tuple[str, ...]

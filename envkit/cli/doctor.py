@@ -30,6 +30,7 @@ from envkit.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from envkit.core.codec import Loaded
+    from envkit.core.finding import Finding
     from envkit.doctor.answer import Answer
     from envkit.doctor.rules import Rule
     from envkit.facts.model import Snapshot
@@ -54,7 +55,10 @@ def doctor(
     quiet: QuietOption = False,
     list_checks: ListOption = False,
     limit: Annotated[
-        float, typer.Option("--limit", min=0.1, max=600, help="Seconds that the probes have together.")
+        float,
+        typer.Option(
+            "--limit", min=0.1, max=600, help="Seconds that the probes have together; NVML alone may take 10."
+        ),
     ] = 2.0,
 ) -> None:
     """Tell what this machine is and what keeps training from working: cause, evidence, fix.
@@ -88,7 +92,7 @@ def doctor(
     from envkit.doctor.judge import fails, judge, verdict
 
     findings = judge(snapshot, load_compat(), _rules(chosen, dropped))
-    explanation = None if message is None else _explained(message, snapshot)
+    explanation = None if message is None else _explained(message, snapshot, findings)
     answer = Answer(verdict=verdict(findings), findings=findings, snapshot=snapshot, error=explanation)
     written = Format.JSON if json else format
     emit(_rendered(answer, written, verbose, quiet, output is not None), output)
@@ -130,10 +134,11 @@ def _load(sources: list[str]) -> Loaded[Snapshot]:
     return load_snapshot(*sources)
 
 
-def _explained(message: bytes, snapshot: Snapshot) -> Explanation:
+def _explained(message: bytes, snapshot: Snapshot, findings: tuple[Finding, ...]) -> Explanation:
+    from envkit.doctor.weigh import weighed
     from envkit.match.match import explain_text
 
-    return explain_text(message, snapshot)
+    return weighed(explain_text(message, snapshot), findings)
 
 
 def _save(snapshot: Snapshot, loaded: Loaded[Snapshot] | None, target: object) -> None:

@@ -38,8 +38,9 @@ def one(entry: Cause) -> Report:
         Section(title="Why it happens", blocks=(Text(text=entry.why),)),
         Section(title="How to confirm it", blocks=(Text(text=entry.confirm),)),
         Section(title="How to fix it", blocks=tuple(_steps(entry))),
-        Section(title="How to check the fix", blocks=(Code(path="", lines=(entry.verify,)),)),
     ]
+    if entry.verify:
+        sections.append(Section(title="How to check the fix", blocks=(Code(path="", lines=(entry.verify,)),)))
     if entry.explains:
         sections.append(Section(title="What it explains", blocks=(Text(text=", ".join(entry.explains)),)))
     sections.append(Section(title="Sources", blocks=(Text(text="; ".join(entry.sources)),)))
@@ -47,7 +48,11 @@ def one(entry: Cause) -> Report:
         command="envkit explain",
         verdict="healthy",
         headline=f"{entry.key} ({entry.family}, {entry.severity}): {entry.title}",
-        conclusion="`envkit doctor` looks for it on this machine.",
+        conclusion=(
+            "`envkit doctor` looks for it on this machine."
+            if entry.verify
+            else "It shows in a program's messages: `envkit explain --error FILE` recognises them."
+        ),
         sections=tuple(sections),
     )
 
@@ -68,9 +73,8 @@ def matched(explanation: Explanation) -> Report:
         headline="" if explanation.causes else "Nothing that envkit knows is in this text.",
         findings=tuple(_matched(match) for match in explanation.causes),
         notes=tuple(
-            f"{match.key} is decided by: {match.deciding_fact}"
-            for match in explanation.causes
-            if match.deciding_fact
+            f"Between them decides: {fact}"
+            for fact in dict.fromkeys(m.deciding_fact for m in explanation.causes if m.deciding_fact)
         ),
         conclusion=(
             "The most likely comes first; `envkit doctor --error FILE` weighs it with this machine's facts."
@@ -86,7 +90,8 @@ def _matched(match: Match) -> Finding:
         key=match.key,
         outcome="problem",
         title=entry.title,
-        severity=entry.severity,
+        # One severity for all: what comes first is what is most likely, not what would be worst.
+        severity="error",
         confidence=match.confidence,
         summary=entry.why,
         evidence=match.evidence,

@@ -16,6 +16,7 @@ from envkit.cli.explain import explain
 from envkit.core import proc
 from envkit.core.errors import EnvkitError, ExitCode
 
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 app = typer.Typer(
@@ -74,6 +75,9 @@ def _foreign(error: Exception) -> int:
         return _interrupted()
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return _tell(f"cannot write: {error.strerror}", "make space and run again", ExitCode.DISK)
+    if getattr(error, "errno", None) in _NO_ROOM or "can't start new thread" in str(error):
+        todo = "raise the limits on open files and processes (ulimit -n, ulimit -u) and run again"
+        return _tell(f"this shell allows too little: {error}", todo, ExitCode.CHILD_FAILED)
     if os.environ.get("ENVKIT_TRACEBACK"):
         raise error
     return _tell(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from envkit.causes import CATALOGUE_FAMILIES, catalogue
+from envkit.causes import CHECKED_FAMILIES, catalogue
 from envkit.compat import Compat
 from envkit.core.errors import UsageError
 from envkit.core.finding import SEVERITIES, Finding
@@ -43,7 +43,7 @@ def _expand(name: str) -> frozenset[str]:
     if not keys:
         raise UsageError(
             f"there is no check {name!r}",
-            todo=f"take a key of `envkit doctor --list`, or a family: {', '.join(CATALOGUE_FAMILIES)}",
+            todo=f"take a key of `envkit doctor --list`, or a family: {', '.join(CHECKED_FAMILIES)}",
         )
     return keys
 

@@ -24,10 +24,19 @@ def report(answer: Answer) -> Report:
         command="envkit doctor",
         verdict=answer.verdict,
         headline=headline(snapshot),
+        conclusion=_conclusion(answer),
         findings=answer.findings,
         sections=tuple(sections),
         notes=tuple(_notes(snapshot)),
     )
+
+
+def _conclusion(answer: Answer) -> str:
+    """Where nothing is wrong here, and a text says that something was."""
+    if answer.verdict != "healthy" or answer.error is None or not answer.error.causes:
+        return ""
+    key = answer.error.causes[0].key
+    return f"Nothing wrong was found here; the text points to {key}: `envkit explain {key}`."
 
 
 def _error(explanation: Explanation) -> Section:
@@ -69,7 +78,10 @@ def _gpu_words(snapshot: Snapshot) -> str:
     if pci is None:
         return "GPUs not read"
     real = [device for device in pci if device.vendor != "other"]
-    return ", ".join(device.name or f"{device.vendor} GPU" for device in real) or "no GPU"
+    found = ", ".join(device.name or f"{device.vendor} GPU" for device in real)
+    if not found and views.has_nvidia(snapshot) is None and snapshot.nvml is not None:
+        return f"GPUs unknown (NVML: {snapshot.nvml.detail or snapshot.nvml.state})"
+    return found or "no GPU"
 
 
 def _machine(snapshot: Snapshot) -> Iterator[Pair]:
@@ -128,7 +140,7 @@ def _gpu_pairs(snapshot: Snapshot) -> Iterator[Pair]:
 def _gpu_line(gpu: Gpu) -> str:
     if gpu.state != "ok":
         return f"{gpu.name or gpu.pci_address or '?'}: {gpu.error or gpu.state}"
-    parts = [gpu.name or "?", f"compute capability {gpu.compute_capability or '?'}"]
+    parts = [gpu.name or "?", f"cc {gpu.compute_capability or '?'}"]
     if gpu.memory_total is not None and gpu.memory_used is not None:
         free = text.size(gpu.memory_total - gpu.memory_used)
         parts.append(f"{free} free of {text.size(gpu.memory_total)}")

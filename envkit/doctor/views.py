@@ -75,6 +75,9 @@ def has_nvidia(snapshot: Snapshot) -> bool | None:
     driver = snapshot.driver
     if nvidia_pci(snapshot) or is_jetson(snapshot) or (driver is not None and driver.proc_gpus):
         return True
+    # NVIDIA's library is here and could not say: that is not "no GPU".
+    if nvml is not None and nvml.state in ("no-permission", "unknown-error", "hung", "failed"):
+        return None
     # WSL's GPU is Windows' and on no bus that Linux sees.
     if snapshot.pci is not None and not is_wsl(snapshot):
         return False

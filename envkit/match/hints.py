@@ -69,8 +69,9 @@ def read_hints(lines: Sequence[Line], compat: Compat) -> Machine:
 def compared(machine: Machine, compat: Compat) -> frozenset[str]:
     """The hints that follow from comparing GPU with build and driver with CUDA."""
     found = set(machine.hints)
-    archs = machine.archs or _newest_archs(compat)
-    relations = {_relation(archs, cc) for cc in machine.ccs}
+    # Of a build that is named and not in the tables nothing follows; unnamed, it is mostly the newest.
+    archs = machine.archs or (() if machine.cuda else _newest_archs(compat))
+    relations = {_relation(archs, cc) for cc in machine.ccs} if archs else set()
     if "too-old" in relations:
         found.add("gpu-older")
     elif relations & ({"too-new", "gap"} if machine.archs else {"too-new", "gap", "carried", "ptx"}):

@@ -66,6 +66,8 @@ def _explained(found: _Found, python: TargetPython, ended: str) -> str:
         return f"the target Python {ended} while looking at {found.last}"
     if python.base_exists is False:
         return "the target Python cannot start: the Python that this environment was made from is gone"
+    if python.base_prefix and python.base_exists is None:
+        return f"the target Python cannot start: this user may not read {python.base_prefix}"
     return f"the target Python {ended}, before it ran any code of ours"
 
 
@@ -143,7 +145,7 @@ def _unstarted(machine: Machine, python: TargetPython) -> TargetPython:
         version=".".join(version.split(".")[:3]) or None,
         prefix=prefix,
         base_prefix=home.rpartition("/bin")[0] or None,
-        base_exists=bool(home) and _resolves(machine, bare),
+        base_exists=_there(machine, bare) if home else False,
         kind="uv" if "uv" in pairs else "venv",
         system_site_packages=pairs.get("include-system-site-packages", "").lower() == "true",
     )
@@ -159,6 +161,12 @@ def _name(version: str) -> str:
     return "python" + ".".join(version.split(".")[:2])
 
 
-def _resolves(machine: Machine, path: str) -> bool:
-    """Whether a path leads to a file, links followed."""
-    return machine.may(path, os.X_OK) is True
+def _there(machine: Machine, path: str) -> bool | None:
+    """Whether a path leads to a file, links followed; None when this user may not look."""
+    try:
+        os.stat(machine.at(path))
+    except PermissionError:
+        return None
+    except (OSError, ValueError):
+        return False
+    return True

@@ -7,7 +7,9 @@ import dataclasses
 import pytest
 
 from envkit.compat import load_compat
-from envkit.doctor.judge import judge, select
+from envkit.doctor.answer import Answer
+from envkit.doctor.judge import judge, select, verdict
+from envkit.doctor.summary import report
 from tests.doctor_scenarios import problems, snapshot_of, torch_build
 from tests.nvml import NAMES, scenario
 
@@ -91,3 +93,19 @@ def test_the_fix_for_an_old_driver_gives_both_ways_out() -> None:
         "torch==2.14.1 --index-url https://download.pytorch.org/whl/cu126" in line for line in commands
     )
     assert any("580" in step.say for step in finding.fix)
+
+
+@pytest.mark.parametrize("name", ["init-no-permission", "init-unknown-error", "init-hangs"])
+def test_nvml_that_cannot_say_is_not_a_machine_without_gpu(name: str) -> None:
+    snapshot = snapshot_of("ubuntu-desktop", name, limit_for(name))
+    findings = judge(snapshot, load_compat())
+    assert {f.key: f.outcome for f in findings}["nvml-no-devices"] == "unknown"
+    answer = Answer(verdict=verdict(findings), findings=findings, snapshot=snapshot)
+    assert answer.verdict != "healthy"
+    assert "no GPU" not in report(answer).headline
+
+
+def test_a_gpu_that_may_not_be_read_is_not_fine() -> None:
+    findings = judge(snapshot_of(tree_for("gpu-lost"), "gpu-no-permission"), load_compat())
+    (undecided,) = [f for f in findings if f.key == "nvml-no-devices"]
+    assert undecided.outcome == "unknown" and "ermission" in (undecided.why_unknown or "")

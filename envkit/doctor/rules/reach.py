@@ -17,9 +17,12 @@ def nvml_no_devices(snapshot: Snapshot, compat: Compat) -> Outcome:
     nvml = snapshot.nvml
     if nvml is None:
         return unknown(views.because(snapshot, "nvml"))
+    unread = [gpu for gpu in nvml.gpus or () if gpu.state in ("error", "no-permission")]
+    if unread:
+        return unknown(f"{views.gpu_label(unread[0])}: {unread[0].error or unread[0].state}")
     if nvml.state == "ok":
         return ok("NVML lists GPUs")
-    if nvml.state in ("hung", "failed"):
+    if nvml.state in ("hung", "failed", "no-permission", "unknown-error"):
         return unknown(f"NVML: {nvml.detail or nvml.state}")
     if nvml.state != "no-devices":
         return not_applicable(f"NVML: {nvml.state}")
