@@ -56,9 +56,7 @@ def doctor(
     list_checks: ListOption = False,
     limit: Annotated[
         float,
-        typer.Option(
-            "--limit", min=0.1, max=600, help="Seconds that the probes have together; NVML alone may take 10."
-        ),
+        typer.Option("--limit", min=0.1, max=600, help="Seconds for all probes; NVML may take 10."),
     ] = 2.0,
 ) -> None:
     """Tell what this machine is and what keeps training from working: cause, evidence, fix.
