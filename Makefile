@@ -8,11 +8,11 @@ TF_VENV := .venv-tensorflow
 TORCH := torch==2.13.0
 TENSORFLOW := tensorflow-cpu==2.21.0
 PIP_QUIET := --quiet --disable-pip-version-check
-APT_PACKAGES := gcc libc6-dev git make python3-venv chromium docker.io iptables
+APT_PACKAGES := gcc libc6-dev git make python3-venv chromium docker.io iptables openssh-server debootstrap
 FAULTY := tests/snapshots/faulty-workstation.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-all lint unit docs record-gpu bench-doctor bench-hangs system-deps tensorflow clean
+.PHONY: help demo test check-all lint unit docs record-gpu bench-doctor bench-hangs system-deps tensorflow update-compat check-compat bench-ssh bench-merge clean
 
 help:  ## What there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,7 +55,7 @@ lint: $(VENV)/.dev  ## Style, types, import contracts
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev $(TORCH_VENV)/.ready  ## Tests only
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test: lint unit  ## Lint and tests; lists what this machine could not cover
 
@@ -63,7 +63,7 @@ tensorflow: $(TF_VENV)/.ready  ## The TensorFlow environment of the tests (0.6 G
 
 check-all: tensorflow lint  ## As `test`, with nothing allowed to be missing except a GPU
 	$(MAKE) $(TORCH_VENV)/.ready
-	ENVKIT_TEST_REQUIRE=all $(BIN)/python -m pytest
+	ENVKIT_TEST_REQUIRE=all $(BIN)/python -m pytest -n auto --dist loadfile
 
 docs: $(VENV)/.dev  ## Regenerate docs/formats.md and docs/causes.md
 	$(BIN)/python tools/generate_docs.py --write
@@ -72,11 +72,23 @@ record-gpu: $(BIN)/envkit  ## On a machine with a GPU: record it as tests/snapsh
 	$(BIN)/envkit doctor --deep --save tests/snapshots/$(NAME).json || test $$? -eq 1
 	@echo "Now state what doctor must find there in tests/snapshots/expected.json"
 
+update-compat: $(VENV)/.dev  ## What differs between the compatibility tables and today's package index
+	$(BIN)/python tools/update_compat.py --deep
+
+check-compat: $(VENV)/.dev  ## Is the newest release of every framework in the tables?
+	$(BIN)/python tools/update_compat.py --check
+
 bench-doctor: $(BIN)/envkit $(TORCH_VENV)/.ready  ## Doctor beside torch's collect_env, in interleaved pairs
 	$(BIN)/python benchmarks/doctor_vs_collect_env.py --python $(TORCH_VENV)/bin/python
 
 bench-hangs: $(BIN)/envkit  ## Doctor where nvidia-smi, Docker and a mount hang
 	$(BIN)/python benchmarks/doctor_hangs.py
+
+bench-ssh: $(BIN)/envkit  ## Doctor over ssh, with and without a round trip of 50 ms
+	$(BIN)/python benchmarks/doctor_ssh.py
+
+bench-merge: $(VENV)/.dev  ## 10,000 made nodes, three of them odd: found, time, memory
+	PYTHONPATH=. $(BIN)/python benchmarks/doctor_merge.py
 
 system-deps:  ## System packages that full coverage needs (Debian, Ubuntu; as root)
 	apt-get update -qq

@@ -29,6 +29,7 @@ from envkit.core.errors import ERRORS, ExitCode
 from envkit.core.report import Report
 from envkit.diagnose.model import Diagnosis
 from envkit.doctor.answer import Answer
+from envkit.doctor.fleet.model import Fleet
 from envkit.facts.model import Snapshot
 from envkit.match.model import Explanation
 from envkit.resolve.model import Plan, Refusal
@@ -41,6 +42,7 @@ GENERATED = (
 VALUES: tuple[tuple[type, str], ...] = (
     (Answer, "`envkit doctor --json`"),
     (Snapshot, "`envkit doctor --save FILE`; read by `envkit doctor --from FILE`"),
+    (Fleet, "`envkit doctor --merge FILE... --json`"),
     (Causes, "`envkit explain [KEY] --json`"),
     (Report, "the answer of any command before it becomes text, Markdown or HTML"),
     (Plan, "`envkit build --dry-run --json`, under `plan`"),
@@ -60,7 +62,8 @@ Every value that envkit saves or prints as JSON, field by field, and its exit co
 - Sizes are bytes, times are seconds, temperatures are degrees Celsius, powers are watts and clocks are MHz
   unless the meaning says otherwise.
 - Fields in **bold** must be there when a file is loaded; the others have a default.
-- What is saved or printed as JSON holds no secret and no home, user or host name; UUIDs become digests.
+- What is saved or printed as JSON holds no secret and no home, user or host name (but the
+  names of nodes that were given to --merge); UUIDs become digests.
 - Files larger than 64 MiB or nested deeper than 100 levels are refused.
 """.strip()
 
@@ -138,9 +141,7 @@ def _exit_codes() -> str:
             _prose(documented.get(code.name) or of_errors[code]),
         )
         for code in ExitCode
-        if code is not ExitCode.INTERRUPTED
     ]
-    rows.append((str(int(ExitCode.INTERRUPTED)), "interrupted", "Ctrl-C."))
     return _table(("Code", "Name", "Meaning"), rows)
 
 

@@ -9,13 +9,14 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
+from envkit.causes.change import NotApplicableError, check_template
 from envkit.causes.model import Cause, CauseDataError, Step
 from envkit.core.finding import SEVERITIES
 
-CHECKED_FAMILIES = ("driver", "framework", "hardware", "python", "host", "container")
-"""Families whose causes doctor looks for: what `--only` and `--skip` take."""
-CATALOGUE_FAMILIES = (*CHECKED_FAMILIES, "loader", "runtime", "distributed", "network", "windows")
-"""One file of data each; the causes of the others show in error texts only."""
+CHECKED_FAMILIES = ("driver", "framework", "hardware", "python", "host", "container", "network")
+"""Families whose every cause doctor looks for."""
+CATALOGUE_FAMILIES = (*CHECKED_FAMILIES, "loader", "runtime", "distributed", "windows")
+"""One file of data each; most causes of the others show in error texts only."""
 
 _REQUIRED = {"key", "title", "severity", "why", "confirm", "fix", "sources"}
 _OPTIONAL = {"verify", "explains", "aliases"}
@@ -58,7 +59,7 @@ def _entry(family: str, row: dict[str, Any]) -> Cause:
     if not row["fix"] or not row["sources"]:
         raise CauseDataError(f"{where} has no {'fix step' if not row['fix'] else 'source'}")
     checked = family in CHECKED_FAMILIES
-    steps = tuple(_step(where, step) for step in row["fix"])
+    steps = tuple(read_step(where, step) for step in row["fix"])
     return Cause(
         key=row["key"],
         family=family,
@@ -74,7 +75,22 @@ def _entry(family: str, row: dict[str, Any]) -> Cause:
     )
 
 
-def _step(where: str, step: dict[str, Any]) -> Step:
-    if "say" not in step or step.keys() - {"say", "run", "when"}:
-        raise CauseDataError(f"{where}: a fix step has `say`, perhaps `run` and `when`, not {sorted(step)}")
-    return Step(say=step["say"], run=step.get("run"), when=tuple(step.get("when", "").split()))
+def read_step(where: str, step: dict[str, Any]) -> Step:
+    """A step of a fix as the data has it. Raises CauseDataError when it is malformed."""
+    if "say" not in step or step.keys() - {"say", "run", "when", "unless", "apply"}:
+        raise CauseDataError(
+            f"{where}: a fix step has `say`, perhaps `run`, `when`, `unless` and `apply`, not {sorted(step)}"
+        )
+    made = Step(
+        say=step["say"],
+        run=step.get("run"),
+        when=tuple(step.get("when", "").split()),
+        unless=tuple(step.get("unless", "").split()),
+        apply=step.get("apply"),
+    )
+    if made.apply is not None:
+        try:
+            check_template(made.apply, made.run)
+        except NotApplicableError as error:
+            raise CauseDataError(f"{where}: a step marked apply = {made.apply!r}: {error}") from error
+    return made

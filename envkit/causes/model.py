@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from envkit.core.finding import FixStep, Severity
+from envkit.core.finding import Apply, FixStep, Severity
 from envkit.core.text import shell_word
 
 _SLOT = re.compile(r"\{(?P<raw>=?)(?P<name>[a-z_]+)\}")
@@ -25,6 +25,10 @@ class Step:
     run: str | None = None
     when: tuple[str, ...] = ()
     """Slots that must be known for this step to apply, whether or not its texts show them."""
+    unless: tuple[str, ...] = ()
+    """Slots that must not be known: another step says it better then."""
+    apply: Apply | None = None
+    """Whether `envkit doctor --apply` may offer this step; its command is then of a checked form."""
 
     def slots(self) -> frozenset[str]:
         """Names of the slots that this step needs."""
@@ -33,10 +37,11 @@ class Step:
 
     def filled(self, slots: dict[str, str]) -> FixStep | None:
         """The step with its slots filled; None when one has no value."""
-        if not self.slots() <= slots.keys():
+        if not self.slots() <= slots.keys() or slots.keys() & set(self.unless):
             return None
         say = _SLOT.sub(lambda match: slots[match["name"]], self.say)
-        return FixStep(say=say, run=_command(self.run, slots) if self.run else None)
+        run = _command(self.run, slots) if self.run else None
+        return FixStep(say=say, run=run, apply=self.apply if run else None)
 
     @staticmethod
     def open(template: str) -> str:

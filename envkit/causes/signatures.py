@@ -27,6 +27,7 @@ SIGNATURE_FAMILIES = (
     "runtime",
     "distributed",
     "windows",
+    "setup",
     "ambiguous",
 )
 """One file of data each; `hints.toml` beside them holds the hints."""
@@ -49,6 +50,8 @@ COMPUTED_HINTS = frozenset(
 )
 """Hints that are not literals of the text but compared or read from a snapshot (envkit.match)."""
 
+_NEAR = 30
+"""Characters between the parts of a message that was broken in two."""
 _LINE = {"text", "also", "not", "match"}
 _SIGNATURE = _LINE | {"cause", "weight", "points", "needs", "without", "decides", "example"}
 _POINT = {"cause", "weight", "more", "less"}
@@ -79,7 +82,21 @@ class LinePattern:
             return False
         if not joint or (match is not None and match.start() < joint < match.end()):
             return True
-        return any(text in line[max(0, joint - len(text) + 1) : joint + len(text) - 1] for text in self.text)
+        if any(text in line[max(0, joint - len(text) + 1) : joint + len(text) - 1] for text in self.text):
+            return True
+        return match is not None and self._straddles(line, joint, match.start(), match.end())
+
+    def _straddles(self, line: str, joint: int, start: int, end: int) -> bool:
+        """Whether a literal is on one side of the joint and the expression on the other, close together."""
+        for text in self.text:
+            at = line.find(text)
+            if at < 0:
+                continue
+            if at + len(text) <= joint <= start:
+                return start - (at + len(text)) <= _NEAR
+            if end <= joint <= at:
+                return at - end <= _NEAR
+        return False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,6 +169,15 @@ def hints() -> tuple[Hint, ...]:
             raise CauseDataError(f"hints.toml: {row}")
         found.append(Hint(name=row["name"], line=_line(f"hint {row['name']}", row)))
     return tuple(found)
+
+
+@cache
+def asides() -> tuple[LinePattern, ...]:
+    """Lines that say nothing where another line does. Raises CauseDataError when the data is wrong."""
+    rows = _rows("asides", "aside")
+    if stray := [row for row in rows if row.keys() - _LINE]:
+        raise CauseDataError(f"asides.toml: {stray[0]}")
+    return tuple(_line(f"aside {number}", row) for number, row in enumerate(rows, 1))
 
 
 def _rows(family: str, key: str) -> list[dict[str, Any]]:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from envkit.cli import hosts
+from envkit.cli.apply import ApplyOption, YesOption, carry_out
+from envkit.cli.apply import check as check_apply
+from envkit.cli.merge import FilesArgument, MergeOption, compare, show
+from envkit.cli.merge import check as check_merge
 from envkit.cli.options import (
     ErrorOption,
     Format,
@@ -21,10 +27,13 @@ from envkit.cli.options import (
     QuietOption,
     SaveOption,
     SkipOption,
+    SshConfigOption,
+    SshOption,
     StrictOption,
     VerboseOption,
     error_text,
     names,
+    refuse_contradictions,
 )
 from envkit.core.errors import ExitCode, UsageError
 
@@ -38,10 +47,13 @@ if TYPE_CHECKING:
 
 
 def doctor(
+    files: FilesArgument = None,
     deep: Annotated[
         bool, typer.Option("--deep", help="Import each framework and compute on each device; up to a minute.")
     ] = False,
     python: PythonOption = None,
+    ssh: SshOption = None,
+    ssh_config: SshConfigOption = None,
     only: OnlyOption = None,
     skip: SkipOption = None,
     format: FormatOption = Format.TEXT,  # noqa: A002 - the flag's name
@@ -54,6 +66,9 @@ def doctor(
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
     list_checks: ListOption = False,
+    merge: MergeOption = False,
+    apply: ApplyOption = False,
+    yes: YesOption = False,
     limit: Annotated[
         float,
         typer.Option("--limit", min=0.1, max=600, help="Seconds for all probes; NVML may take 10."),
@@ -61,14 +76,27 @@ def doctor(
 ) -> None:
     """Tell what this machine is and what keeps training from working: cause, evidence, fix.
 
-    Reads only: nothing is changed, nothing is sent. Exit code 1 when something of severity error was found.
+    Reads only, unless --apply is given; nothing is sent. Exit code 1 when something of severity error was
+    found.
     """
     from envkit.cli.output import emit
 
-    if source and (python is not None or deep):
+    refuse_contradictions(python=python, format=format, json=json, verbose=verbose, quiet=quiet)
+    if source and (python is not None or deep or ssh):
         raise UsageError(
-            "--from judges a file", todo="leave out --python and --deep, which look at this machine"
+            "--from judges a file", todo="leave out --python, --deep and --ssh, which look at a machine"
         )
+    one = {
+        "--from": source,
+        "--ssh": ssh,
+        "--deep": deep,
+        "--python": python,
+        "--save": save,
+        "--error": error,
+    }
+    check_merge(merge, files, {**one, "--apply": apply})
+    elsewhere = {"--from": source, "--ssh": ssh}
+    check_apply(apply=apply, yes=yes, format="json" if json else format.value, elsewhere=elsewhere)
     if save is not None and str(save) == "-" and output is None:
         raise UsageError(
             "--save - and the report cannot both go to standard output",
@@ -80,9 +108,27 @@ def doctor(
     chosen, dropped = names(only), names(skip)
     if chosen or dropped:
         _rules(chosen, dropped)
+    if merge:
+        written = Format.JSON if json else format
+        rules = _rules(chosen, dropped)
+        compare(
+            files or (), rules, format=written, output=output, strict=strict, verbose=verbose, quiet=quiet
+        )
+        return
+    if ssh and len(ssh) > 1:
+        hosts.check(ssh, save, error)
+        looked = hosts.look(ssh, python=python, deep=deep, limit=limit, config=ssh_config)
+        fleet = hosts.compared(looked, _rules(chosen, dropped))
+        if save is not None:
+            hosts.save_lines(looked, save)
+        written = Format.JSON if json else format
+        show(fleet, format=written, output=output, strict=strict, verbose=verbose, quiet=quiet)
+        if (failed := hosts.first_error(looked)) is not None:
+            raise typer.Exit(failed.exit_code)
+        return
     message = error_text(error) if error is not None else None
     loaded = _load(source) if source else None
-    snapshot = loaded.value if loaded is not None else _gather(python, deep, limit)
+    snapshot = loaded.value if loaded is not None else _gather(python, deep, limit, ssh, ssh_config)
     if save is not None:
         _save(snapshot, loaded, save)
     from envkit.compat import load_compat
@@ -93,7 +139,18 @@ def doctor(
     explanation = None if message is None else _explained(message, snapshot, findings)
     answer = Answer(verdict=verdict(findings), findings=findings, snapshot=snapshot, error=explanation)
     written = Format.JSON if json else format
-    emit(_rendered(answer, written, verbose, quiet, output is not None), output)
+    if not apply or written is Format.TEXT:
+        emit(_rendered(answer, written, verbose, quiet, output is not None), output)
+    if apply:
+        rules = _rules(chosen, dropped)
+        answer, code, summary = carry_out(
+            answer, rules, python=python, deep=deep, limit=limit, yes=yes, strict=strict
+        )
+        if written is Format.JSON:
+            emit(_rendered(answer, written, verbose, quiet, output is not None), output)
+        else:
+            emit(summary, None)
+        raise typer.Exit(code)
     if fails(findings, strict=strict):
         raise typer.Exit(ExitCode.PROBLEM)
 
@@ -115,7 +172,9 @@ def _warm() -> None:
     load_compat()
 
 
-def _gather(python: str | None, deep: bool, limit: float) -> Snapshot:
+def _gather(
+    python: str | None, deep: bool, limit: float, ssh: list[str] | None, ssh_config: Path | None
+) -> Snapshot:
     from envkit.core.machine import Machine
     from envkit.doctor.gather import gather
 
@@ -123,6 +182,18 @@ def _gather(python: str | None, deep: bool, limit: float) -> Snapshot:
         if sys.stderr.isatty():
             sys.stderr.write(f"still waiting for: {', '.join(awaited)}\n")
 
+    if ssh:
+        from envkit.doctor.gather_ssh import gather_over_ssh
+
+        return gather_over_ssh(
+            ssh[0],
+            python=python,
+            deep=deep,
+            budget=limit,
+            config=ssh_config,
+            meanwhile=_warm,
+            waiting=waiting,
+        )
     return gather(Machine.here(), python=python, deep=deep, budget=limit, meanwhile=_warm, waiting=waiting)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from envkit.causes import Cause, catalogue
+from envkit.causes.advice import why_of
 from envkit.core.codec import dumps
-from envkit.core.finding import Finding, FixStep
+from envkit.core.finding import Finding
 from envkit.core.report import Code, Column, Report, Section, Table, Text
+from envkit.match.fix import WHERE
 from envkit.match.model import Explanation, Match
 
 
@@ -18,18 +20,6 @@ class Causes:
 
     causes: tuple[Cause, ...]
     schema: str = "envkit.causes/1"
-
-
-_WHERE = {
-    "os_ubuntu": "on Ubuntu",
-    "os_not_ubuntu": "elsewhere than on Ubuntu",
-    "os_debian": "on Debian",
-    "os_apt": "with apt",
-    "os_not_apt": "without apt",
-    "os_fedora": "on Fedora and its kin",
-    "os_other": "on other distributions",
-}
-"""Conditions of fix steps in words; others are shown as they are named."""
 
 
 def one(entry: Cause) -> Report:
@@ -59,7 +49,7 @@ def one(entry: Cause) -> Report:
 
 def _steps(entry: Cause) -> Iterator[Text | Code]:
     for number, step in enumerate(entry.fix, 1):
-        where = ", ".join(_WHERE.get(name, name.replace("_", " ")) for name in step.when)
+        where = ", ".join(WHERE.get(name, name.replace("_", " ")) for name in step.when)
         yield Text(text=f"{number}. {step.open(step.say)}" + (f" ({where})" if where else ""))
         if step.run:
             yield Code(path="", lines=(step.open(step.run),))
@@ -93,9 +83,9 @@ def _matched(match: Match) -> Finding:
         # One severity for all: what comes first is what is most likely, not what would be worst.
         severity="error",
         confidence=match.confidence,
-        summary=entry.why,
+        summary=why_of(match.key),
         evidence=match.evidence,
-        fix=tuple(FixStep(say=s.open(s.say), run=s.run and s.open(s.run)) for s in entry.fix),
+        fix=match.fix,
         verify=entry.verify,
     )
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from envkit import __version__
+from envkit.cli.build import build
 from envkit.cli.doctor import doctor
 from envkit.cli.explain import explain
 from envkit.core import proc
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(doctor)
+app.command()(build)
 app.command()(explain)
 
 
@@ -55,7 +57,10 @@ def run(arguments: list[str] | None = None) -> int:
         # The command-line library turns Ctrl-C into this code, some versions of it into Abort.
         return _interrupted() if code == ExitCode.INTERRUPTED else code
     except EnvkitError as error:
-        return _tell(error.message, error.todo, error.exit_code)
+        code = error.exit_code
+        if _ended_by and code == ExitCode.INTERRUPTED:
+            code = ExitCode.TERMINATED
+        return _tell(error.message, error.todo, code)
     except KeyboardInterrupt:
         return _interrupted()
     except SystemExit as end:  # the library's own: completion, and help for a reader that went away
@@ -87,7 +92,24 @@ def _foreign(error: Exception) -> int:
     )
 
 
+_ended_by = ""
+"""The signal that ended this process, where it was not Ctrl-C."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    """Go the way of Ctrl-C, which saves what was measured and ends the children; only once.
+
+    A second one is passed over here and not by SIG_IGN: Python warns of a signal that came just before that.
+    """
+    global _ended_by
+    if not _ended_by:
+        _ended_by = signal.Signals(number).name
+        raise KeyboardInterrupt
+
+
 def _interrupted() -> int:
+    if _ended_by:
+        return _tell(f"ended by {_ended_by}", "nothing was changed", ExitCode.TERMINATED)
     return _tell("interrupted", "nothing was changed", ExitCode.INTERRUPTED)
 
 
@@ -105,10 +127,13 @@ def _tell(message: str, todo: str, code: ExitCode) -> int:
 def main() -> None:
     """Run and end at once: a probe that hangs in the kernel must not hold the person's shell."""
     _open_closed_streams()
+    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGHUP, _terminate)
     try:
         code = run()
     except KeyboardInterrupt:  # a second one, while the first was told
-        code = int(ExitCode.INTERRUPTED)
+        code = int(ExitCode.TERMINATED if _ended_by else ExitCode.INTERRUPTED)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     proc.kill_all(for_good=True)
     for stream in (sys.stdout, sys.stderr):

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from envkit.core.errors import UsageError
+
 _LOG_LIMIT = 256 << 20
 """Bytes of a log."""
 
@@ -48,6 +50,17 @@ PythonOption = Annotated[
     str | None,
     typer.Option("--python", metavar="PATH|VENV|3.12", help="The Python to look at.", show_default=False),
 ]
+SshOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ssh",
+        metavar="HOST",
+        help="Look at another machine, as `ssh HOST` reaches it; repeatable. It needs python3.",
+    ),
+]
+SshConfigOption = Annotated[
+    Path | None, typer.Option("--ssh-config", metavar="FILE", help="With --ssh: a configuration of ssh.")
+]
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="KEY|FAMILY", help="Only these checks; commas or repeated."),
@@ -61,8 +74,31 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Every chec
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Problems and the verdict only.")]
 
 
+def refuse_contradictions(
+    *,
+    python: str | None = None,
+    format: Format = Format.TEXT,  # noqa: A002 - the flag's name
+    json: bool = False,
+    verbose: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Raises UsageError for options that cannot both be meant, and for a Python without a name."""
+    if python is not None and not python.strip():
+        raise UsageError(
+            "--python names nothing", todo="give a path, an environment or a version: --python 3.12"
+        )
+    if json and format not in (Format.TEXT, Format.JSON):
+        raise UsageError(f"--json and --format {format.value} contradict each other", todo="give one of them")
+    if verbose and quiet:
+        raise UsageError("--verbose and --quiet contradict each other", todo="give one of them")
+
+
 def names(values: list[str] | None) -> tuple[str, ...]:
-    """`["a,b", "c"]` -> `("a", "b", "c")`."""
+    """`["a,b", "c"]` -> `("a", "b", "c")`. Raises UsageError where an option names nothing."""
+    if any(not value.strip(" ,") for value in values or ()):
+        raise UsageError(
+            "--only or --skip names no check", todo="take keys or families of `envkit doctor --list`"
+        )
     return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
 
 

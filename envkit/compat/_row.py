@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any, TypeVar, get_args
 
-from envkit.compat.model import How, Provenance
+from envkit.compat.model import Platform, Provenance, RowHow
 
 T = TypeVar("T")
 
@@ -60,6 +60,13 @@ class Row:
 
     def choice(self, key: str, choices: object) -> Any:
         return self._need(key, self.opt_choice(key, choices))
+
+    def flag(self, key: str) -> bool:
+        """True or false; a key that is absent is false."""
+        value = self._left.pop(key, False)
+        if not isinstance(value, bool):
+            raise self.error(key, f"expected true or false, found {value!r}")
+        return value
 
     def opt_int(self, key: str) -> int | None:
         return self._take(key, int, "an integer")
@@ -143,10 +150,49 @@ def read_sources(top: Row) -> dict[str, Provenance]:
     found = {}
     for name in table.untaken():
         row = table.row(name)
-        found[name] = Provenance(source=row.text("source"), date=row.text("date"), how=row.choice("how", How))
+        found[name] = Provenance(
+            source=row.text("source"), date=row.text("date"), how=row.choice("how", RowHow)
+        )
         try:
             date.fromisoformat(found[name].date)
         except ValueError:
             raise row.error("date", f"{found[name].date!r} is not an ISO date") from None
         row.done()
+    return found
+
+
+def each(
+    top: Row, key: str, name_key: str, read: Callable[[Row], T], *, optional: bool = False
+) -> tuple[T, ...]:
+    """The rows of an array, each read whole: what `read` left over is an error."""
+    if optional and key not in top.untaken():
+        return ()
+    found = []
+    for row in top.rows(key, name_key):
+        found.append(read(row))
+        row.done()
+    return tuple(found)
+
+
+def table(top: Row, key: str, name_key: str, read: Callable[[Row], T]) -> tuple[T, ...]:
+    """The rows of a file that holds one array and nothing else."""
+    found = each(top, key, name_key, read)
+    top.done()
+    return found
+
+
+def archs_provenance(row: Row, archs: object) -> Provenance | None:
+    """Where `archs` was read: there when they are, and only then."""
+    provenance = row.opt_provenance("archs_source")
+    if (archs is None) != (provenance is None):
+        raise row.error("archs_source", "goes with archs: both or neither")
+    return provenance
+
+
+def per_platform(row: Row, read: Callable[[Row, str], T]) -> tuple[tuple[Platform, T], ...]:
+    """A table whose keys are platforms."""
+    found = tuple(
+        (platform, read(row, platform)) for platform in get_args(Platform) if platform in row.untaken()
+    )
+    row.done()
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 Kernel = Literal["cubin", "ptx"]
@@ -31,6 +32,7 @@ class Arch(NamedTuple):
     suffix: Literal["", "a", "f"]
 
 
+@lru_cache(maxsize=1024)
 def parse_cc(text: str) -> Capability:
     """(major, minor) of a compute capability such as "8.6"; Thor's old 10.1 becomes 11.0.
 
@@ -43,6 +45,7 @@ def parse_cc(text: str) -> Capability:
     return _RENAMED.get(cc, cc)
 
 
+@lru_cache(maxsize=4096)  # wheels carry the same few, and many rules ask
 def parse_arch(text: str) -> Arch | None:
     """The target of an arch string (the last digit is the minor: sm_90 is 9.0, sm_120 is 12.0), or None."""
     found = _ARCH.fullmatch(text.strip())
@@ -76,8 +79,12 @@ def arch_relation(archs: Iterable[str] | None, cc: str) -> ArchRelation:
     of its major (not promised by NVIDIA, and reports go both ways: jax#40492 no, bitsandbytes#1941 yes).
     Raises ValueError when `cc` is not a compute capability.
     """
+    return _relation(tuple(archs or ()), cc)
+
+
+@lru_cache(maxsize=4096)
+def _relation(texts: tuple[str, ...], cc: str) -> ArchRelation:
     device = parse_cc(cc)
-    texts = tuple(archs or ())
     targets = [arch for arch in map(parse_arch, texts) if arch is not None]
     if not targets:
         return "unknown"

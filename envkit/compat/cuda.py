@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _TAG = re.compile(r"\+?cu(?P<major>9|1\d)(?P<minor>\d)")
 _DOTTED = re.compile(r"(?:cuda\s*)?v?(?P<major>\d{1,2})\.(?P<minor>\d{1,2})(?:\.\d+)*", re.IGNORECASE)
 _DRIVER = re.compile(r"\s*[rR]?(\d+(?:\.\d+)*)")
 
 
+@lru_cache(maxsize=4096)  # tables are gone through again for every question
 def parse_cuda(text: str | None) -> tuple[int, int] | None:
     """(major, minor) of a CUDA version: "12.6", "12.6.3", "cu126", "+cu130", "CUDA 11.8"; else None.
 
@@ -21,6 +23,7 @@ def parse_cuda(text: str | None) -> tuple[int, int] | None:
     return None if found is None else (int(found["major"]), int(found["minor"]))
 
 
+@lru_cache(maxsize=4096)
 def version_key(driver: str) -> tuple[int, ...]:
     """A driver version as numbers that compare: "535.104.05" -> (535, 104, 5), "R615" -> (615,).
 

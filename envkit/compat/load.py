@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Callable
 from dataclasses import fields
 from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, get_args
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from envkit.compat._check import check_references, unique
-from envkit.compat._row import CompatDataError, Row, read_sources
+from envkit.compat._check import check_references
+from envkit.compat._framework_rows import tensorflow_row, torch_row
+from envkit.compat._row import CompatDataError, Row, archs_provenance, each, read_sources, table
 from envkit.compat.model import (
     AmbiguousName,
     BaseImage,
@@ -21,13 +21,10 @@ from envkit.compat.model import (
     ForwardCompatibility,
     GpuModel,
     Peaks,
-    Platform,
     Provenance,
-    TensorflowRelease,
     Toolkit,
-    TorchRelease,
-    TorchVariant,
     Vendor,
+    WheelLine,
     XidGroup,
     XidKind,
 )
@@ -35,10 +32,11 @@ from envkit.compat.model import (
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+    from envkit.compat.catalog_model import Catalog
+
 T = TypeVar("T")
 
 _PEAK_FIELDS = tuple(field.name for field in fields(Peaks))
-_REFERENCE: Platform = "linux-x86_64"
 _DOCUMENTED_FIELDS = ("memory_gb", "power_w", "bandwidth_gbs", "peaks")
 
 
@@ -57,20 +55,21 @@ def read_compat(directory: Traversable) -> Compat:
     Raises CompatDataError, naming file, row and key, on anything unknown, missing, of the wrong type,
     repeated or dangling.
     """
-    drivers = _open(directory, "drivers.toml")
-    gpus = _open(directory, "gpus.toml")
-    ambiguous = _each(gpus, "ambiguous", "alias", _ambiguous)
+    drivers = open_table(directory, "drivers.toml")
+    gpus = open_table(directory, "gpus.toml")
+    ambiguous = each(gpus, "ambiguous", "alias", _ambiguous)
     compat = Compat(
-        toolkits=_table(_open(directory, "cuda.toml"), "toolkit", "version", _toolkit),
-        floors=_each(drivers, "floor", "cuda_from", _floor),
-        branches=_each(drivers, "branch", "number", _branch),
+        toolkits=table(open_table(directory, "cuda.toml"), "toolkit", "version", _toolkit),
+        floors=each(drivers, "floor", "cuda_from", _floor),
+        branches=each(drivers, "branch", "number", _branch),
         forward=_forward(drivers.row("forward_compatibility")),
-        gpus=tuple(gpu for group in _each(gpus, "group", "family", _gpu_group) for gpu in group),
+        gpus=tuple(gpu for group in each(gpus, "group", "family", _gpu_group) for gpu in group),
         ambiguous=ambiguous,
-        torch=_table(_open(directory, "torch.toml"), "torch", "version", _torch),
-        tensorflow=_table(_open(directory, "tensorflow.toml"), "tensorflow", "version", _tensorflow),
-        images=_table(_open(directory, "images.toml"), "image", "cuda", _image),
-        xids=_table(_open(directory, "xids.toml"), "xid", "kind", _xid),
+        torch=table(open_table(directory, "torch.toml"), "torch", "version", torch_row),
+        tensorflow=table(open_table(directory, "tensorflow.toml"), "tensorflow", "version", tensorflow_row),
+        images=table(open_table(directory, "images.toml"), "image", "cuda", _image),
+        xids=table(open_table(directory, "xids.toml"), "xid", "kind", _xid),
+        read_catalog=functools.cache(functools.partial(_read_catalog, directory)),
     )
     drivers.done()
     gpus.done()
@@ -78,7 +77,14 @@ def read_compat(directory: Traversable) -> Compat:
     return compat
 
 
-def _open(directory: Traversable, name: str) -> Row:
+def _read_catalog(directory: Traversable, compat: Compat) -> Catalog:
+    # Imported here: doctor never asks for it.
+    from envkit.compat.catalog_load import read_catalog
+
+    return read_catalog(directory, compat)
+
+
+def open_table(directory: Traversable, name: str) -> Row:
     try:
         data = tomllib.loads((directory / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -87,29 +93,6 @@ def _open(directory: Traversable, name: str) -> Row:
         raise CompatDataError(f"{name}: {error}") from error
     sources = read_sources(Row(name, {"sources": data.pop("sources", None)}, {}))
     return Row(name, data, sources)
-
-
-def _each(top: Row, key: str, name_key: str, read: Callable[[Row], T]) -> tuple[T, ...]:
-    found = []
-    for row in top.rows(key, name_key):
-        found.append(read(row))
-        row.done()
-    return tuple(found)
-
-
-def _table(top: Row, key: str, name_key: str, read: Callable[[Row], T]) -> tuple[T, ...]:
-    """The rows of a file that holds one array and nothing else."""
-    found = _each(top, key, name_key, read)
-    top.done()
-    return found
-
-
-def _archs_provenance(row: Row, archs: object) -> Provenance | None:
-    """Where `archs` was read: there when they are, and only then."""
-    provenance = row.opt_provenance("archs_source")
-    if (archs is None) != (provenance is None):
-        raise row.error("archs_source", "goes with archs: both or neither")
-    return provenance
 
 
 def _toolkit(row: Row) -> Toolkit:
@@ -123,9 +106,13 @@ def _toolkit(row: Row) -> Toolkit:
         windows_last=row.opt_text("windows_last"),
         branch=row.opt_int("branch"),
         gcc_max=row.opt_int("gcc_max"),
+        glibc=row.opt_text("glibc"),
+        latest=row.opt_text("latest"),
+        wheels=row.choice("wheels", WheelLine),
         provenance=row.provenance(),
-        archs_provenance=_archs_provenance(row, archs),
+        archs_provenance=archs_provenance(row, archs),
         gcc_provenance=row.opt_provenance("gcc_source"),
+        glibc_provenance=row.opt_provenance("glibc_source"),
     )
 
 
@@ -149,8 +136,10 @@ def _branch(row: Row) -> DriverBranch:
         kind=row.opt_choice("kind", BranchKind),
         eol=row.opt_text("eol"),
         max_cuda_major=row.opt_int("max_cuda_major"),
+        cuda=row.opt_text("cuda"),
         last_for=last_for,
         provenance=row.provenance(),
+        kind_provenance=row.opt_provenance("kind_source"),
         last_for_provenance=provenance,
     )
 
@@ -184,7 +173,7 @@ def _gpu_group(group: Row) -> tuple[GpuModel, ...]:
         unsupported=group.opt_texts("unsupported"),
         provenance=group.provenance(),
     )
-    return _each(group, "gpus", "name", functools.partial(_gpu, common))
+    return each(group, "gpus", "name", functools.partial(_gpu, common))
 
 
 class _GpuCommon(NamedTuple):
@@ -222,89 +211,6 @@ def _documented(row: Row) -> tuple[tuple[str, Provenance], ...]:
     found = tuple((field, row.provenance(field)) for field in row.untaken() if field in _DOCUMENTED_FIELDS)
     row.done()
     return found
-
-
-def _torch(row: Row) -> TorchRelease:
-    default = dict(_per_platform(row.row("default"), Row.text))
-    if _REFERENCE not in default:
-        raise row.error("default", f"missing key {_REFERENCE}")
-    glibc = dict(_per_platform(row.row("glibc"), Row.text))
-    fewer = row.opt_row("fewer_pythons")
-    read = functools.partial(_torch_variants, default, glibc)
-    variants = tuple(variant for group in _each(row, "variants", "tag", read) for variant in group)
-    unique("torch.toml", f"{row.label}: variant", ((v.tag, v.platform) for v in variants))
-    return TorchRelease(
-        version=row.text("version"),
-        default=default[_REFERENCE],
-        platforms=tuple(default),
-        pythons=row.texts("pythons"),
-        free_threaded=row.opt_texts("free_threaded") or (),
-        fewer_pythons=() if fewer is None else _per_platform(fewer, Row.texts),
-        triton=row.opt_text("triton"),
-        torchvision=row.opt_text("torchvision"),
-        torchaudio=row.opt_text("torchaudio"),
-        torchcodec=row.opt_text("torchcodec"),
-        numpy=row.opt_text("numpy"),
-        claimed=row.opt_texts("claimed") or (),
-        variants=variants,
-        provenance=row.provenance(),
-    )
-
-
-def _torch_variants(
-    default: dict[Platform, str], glibc: dict[Platform, str], row: Row
-) -> tuple[TorchVariant, ...]:
-    """The builds of one line: a tag on one or several platforms."""
-    tag, archs, own_glibc = row.text("tag"), row.opt_texts("archs"), row.opt_text("glibc")
-    archs_provenance = _archs_provenance(row, archs)
-    if tag == "cpu" and archs is not None:
-        raise row.error("archs", "a cpu build has none")
-    platforms: tuple[Platform, ...] = row.choices("platforms", Platform)
-    cudnn, nccl, provenance = row.opt_text("cudnn"), row.opt_text("nccl"), row.provenance()
-    return tuple(
-        TorchVariant(
-            tag=tag,
-            platform=platform,
-            archs=() if tag == "cpu" else archs,
-            cudnn=cudnn,
-            nccl=nccl,
-            glibc=own_glibc or glibc.get(platform),
-            on_default_index=default.get(platform) == tag,
-            provenance=provenance,
-            archs_provenance=archs_provenance,
-        )
-        for platform in platforms
-    )
-
-
-def _per_platform(row: Row, read: Callable[[Row, str], T]) -> tuple[tuple[Platform, T], ...]:
-    """A table whose keys are platforms."""
-    found = tuple(
-        (platform, read(row, platform)) for platform in get_args(Platform) if platform in row.untaken()
-    )
-    row.done()
-    return found
-
-
-def _tensorflow(row: Row) -> TensorflowRelease:
-    archs = row.opt_texts("archs")
-    return TensorflowRelease(
-        version=row.text("version"),
-        pythons=row.texts("pythons"),
-        platforms=row.choices("platforms", Platform),
-        gpu_platforms=row.choices("gpu_platforms", Platform),
-        cuda=row.text("cuda"),
-        cudnn=row.text("cudnn"),
-        nccl=row.opt_text("nccl"),
-        and_cuda=row.opt_texts("and_cuda") or (),
-        and_cuda_broken=row.opt_text("and_cuda_broken"),
-        archs=archs,
-        numpy=row.opt_text("numpy"),
-        glibc=_per_platform(row.row("glibc"), Row.text),
-        provenance=row.provenance(),
-        build_provenance=row.provenance("build_source"),
-        archs_provenance=_archs_provenance(row, archs),
-    )
 
 
 def _image(row: Row) -> BaseImage:

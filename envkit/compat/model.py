@@ -7,15 +7,22 @@ searched for; `envkit.compat.query` parses them. A field that is None was not re
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-How = Literal["measured", "documented", "claimed"]
+if TYPE_CHECKING:
+    from envkit.compat.catalog_model import Catalog
+
+RowHow = Literal["measured", "documented", "claimed"]
 """measured: read off the artefact; documented: stated by its maker; claimed: anything weaker."""
+How = Literal["measured", "documented", "claimed", "derived"]
+"""derived: of no table, but worked out from the metadata of a release that no table has yet."""
 
 Vendor = Literal["nvidia", "amd"]
 BranchKind = Literal["LTSB", "PB", "NFB"]
 """Long-term support, production, new feature."""
+WheelLine = Literal["cu11", "cu12", "plain", "none"]
 Platform = Literal["linux-x86_64", "linux-aarch64", "windows", "macos-arm64", "macos-x86_64"]
 
 
@@ -47,9 +54,26 @@ class Toolkit:
     """Driver branch, for toolkits whose notes name a branch instead of builds."""
     gcc_max: int | None
     """Newest gcc major that its nvcc accepts as host compiler."""
+    glibc: str | None
+    """Lowest glibc of its nvcc and runtime wheels for Linux x86_64; None where there are none."""
+    latest: str | None
+    """Newest version of the `cuda-toolkit` metapackage for this minor ("12.6.3")."""
+    wheels: WheelLine
+    """Suffix of its packages on the index (`nvidia-cuda-nvcc-cu12`); "plain": none, "none": no wheels."""
     provenance: Provenance
     archs_provenance: Provenance | None
     gcc_provenance: Provenance | None
+    glibc_provenance: Provenance | None
+
+    @property
+    def sass(self) -> tuple[str, ...] | None:
+        """Cubins that it can make: "sm_75", ..."""
+        return None if self.archs is None else tuple(f"sm_{arch}" for arch in self.archs)
+
+    @property
+    def ptx(self) -> tuple[str, ...] | None:
+        """PTX that it can make: "compute_75", ...; ptxas takes the same list for both."""
+        return None if self.archs is None else tuple(f"compute_{arch}" for arch in self.archs)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,9 +98,13 @@ class DriverBranch:
     """"YYYY-MM"."""
     max_cuda_major: int | None
     """Highest CUDA major without the forward-compatibility package."""
+    cuda: str | None
+    """CUDA version that its drivers report ("12.4" for 550): up to there they compile PTX, too."""
     last_for: tuple[str, ...]
     """GPU families ("Pascal") for which this is the last branch."""
     provenance: Provenance
+    kind_provenance: Provenance | None
+    """Of `kind`, where it is not the row's."""
     last_for_provenance: Provenance | None
 
 
@@ -179,8 +207,19 @@ class TorchVariant:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TorchPatch:
+    """An earlier patch of a torch minor: only what differs from the minor's newest. None = the same."""
+
+    version: str
+    triton: str | None
+    torchvision: str | None
+    torchaudio: str | None
+    free_threaded: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TorchRelease:
-    """The last patch release of one torch minor."""
+    """One torch release: in the tables the last patch of its minor."""
 
     version: str
     default: str
@@ -200,8 +239,15 @@ class TorchRelease:
     """Constraint to add ("<2"), where the metadata does not carry one that is needed."""
     claimed: tuple[str, ...]
     """Fields held less surely than the row."""
+    older: tuple[TorchPatch, ...]
+    """Earlier patches of the minor, newest first; they have the same builds."""
     variants: tuple[TorchVariant, ...]
     provenance: Provenance
+
+    @property
+    def how_sure(self) -> How:
+        """How the release is known; "derived" for one that no table has."""
+        return self.provenance.how
 
     def pythons_on(self, platform: str) -> tuple[str, ...]:
         """CPython minors and free-threaded builds that have a wheel on this platform."""
@@ -229,6 +275,16 @@ class TensorflowRelease:
     archs: tuple[str, ...] | None
     """As `build_info` prints them; None where no wheel was read."""
     numpy: str | None
+    keras: str
+    """Requirement on Keras (">=3.10.0", "<2.16,>=2.15.0")."""
+    protobuf: str
+    """Requirement on protobuf."""
+    tensorboard: str | None
+    """Requirement on TensorBoard; None where the release asks for none (2.21 on)."""
+    tf_keras: str | None
+    """Version of tf-keras (Keras 2) that goes with it; None before Keras 3 (2.16)."""
+    cpu_wheel: tuple[Platform, ...]
+    """Platforms on which `tensorflow-cpu` is a smaller wheel without CUDA code."""
     glibc: tuple[tuple[Platform, str], ...]
     provenance: Provenance
     build_provenance: Provenance
@@ -276,3 +332,9 @@ class Compat:
     tensorflow: tuple[TensorflowRelease, ...]
     images: tuple[BaseImage, ...]
     xids: tuple[XidGroup, ...]
+    read_catalog: Callable[[Compat], Catalog]
+
+    @property
+    def catalog(self) -> Catalog:
+        """What only `build` needs, read at first use. Raises CompatDataError when a table is malformed."""
+        return self.read_catalog(self)

@@ -39,8 +39,12 @@ def find_gpu(compat: Compat, text: str) -> tuple[GpuModel, ...]:
     name = _NOISE.sub("", bracketed[-1] if bracketed else text).strip().lower()
     name = re.sub(r"\bmobile\b", "laptop gpu", name)
     while name:
-        if found := index.get(name_key(name)):
-            return found
+        key = name_key(name)
+        # People leave the class out: "4070 ti super", "1080ti".
+        keys = (key, f"rtx{key}", f"gtx{key}") if key[:3].isdigit() else (key,)
+        for each in keys:
+            if found := index.get(each):
+                return found
         shorter = _SUFFIX.sub("", name)
         if shorter == name:
             return ()

@@ -6,12 +6,13 @@ driver is the Windows one, and NVML says so: ask with "windows".
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from envkit.compat.arch import Kernel, arch_relation, kernel_for, parse_cc
 from envkit.compat.cuda import driver_meets, parse_cuda, version_key
@@ -43,8 +44,10 @@ __all__ = [
     "kernel_for",
     "last_driver_branch",
     "parse_cuda",
+    "tensorflow_exact",
     "tensorflow_release",
     "toolkit",
+    "torch_exact",
     "torch_release",
     "version_key",
 ]
@@ -159,6 +162,7 @@ def driver_can_jit(compat: Compat, driver: str, cuda: Cuda, platform: str = "lin
     return None if paired is None else driver_meets(driver, paired)
 
 
+@functools.lru_cache(maxsize=1024)  # the resolver asks for every build, and goes through all GPUs
 def last_driver_branch(compat: Compat, cc: str) -> DriverBranch | None:
     """The last driver branch for GPUs of this compute capability; None while newer branches drive them."""
     families = {gpu.family for gpu in compat.gpus if gpu.cc is not None and parse_cc(gpu.cc) == parse_cc(cc)}
@@ -174,7 +178,7 @@ def base_image(compat: Compat, cuda: Cuda) -> BaseImage | None:
 def _release(rows: Sequence[R], version: str) -> R | None:
     try:
         minor = _minor(version)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion is one; another is for numbers of thousands of digits
         return None
     # A table has one row a minor, so "exact, else same minor" is the minor.
     return next((row for row in rows if _minor(row.version) == minor), None)
@@ -193,6 +197,38 @@ def torch_release(compat: Compat, version: str) -> TorchRelease | None:
 def tensorflow_release(compat: Compat, version: str) -> TensorflowRelease | None:
     """The row of a TensorFlow version, else that of its minor."""
     return _release(compat.tensorflow, version)
+
+
+def torch_exact(compat: Compat, version: str) -> TorchRelease | None:
+    """The row of exactly this torch version, an earlier patch of a minor included; None when no table has it.
+
+    "+cu126" and the like are ignored.
+    """
+    release = torch_release(compat, version)
+    if release is None:
+        return None
+    wanted = Version(version).public
+    if Version(release.version).public == wanted:
+        return release
+    for patch in release.older:
+        if Version(patch.version).public == wanted:
+            same = release.free_threaded if patch.free_threaded is None else patch.free_threaded
+            return replace(
+                release,
+                version=patch.version,
+                triton=patch.triton or release.triton,
+                torchvision=patch.torchvision or release.torchvision,
+                torchaudio=patch.torchaudio or release.torchaudio,
+                free_threaded=same,
+                older=(),
+            )
+    return None
+
+
+def tensorflow_exact(compat: Compat, version: str) -> TensorflowRelease | None:
+    """The row of exactly this TensorFlow version; None when no table has it."""
+    release = tensorflow_release(compat, version)
+    return release if release and Version(release.version) == Version(version) else None
 
 
 def fitting_torch(

@@ -29,6 +29,9 @@ class ExitCode(IntEnum):
     CHILD_FAILED = 10
     """A child process crashed or hung."""
     INTERRUPTED = 130
+    """Ctrl-C."""
+    TERMINATED = 143
+    """SIGTERM or SIGHUP, as a job's end or a closed terminal sends them."""
 
 
 class EnvkitError(Exception):
@@ -83,7 +86,7 @@ class DiskError(EnvkitError):
 
 
 class BuildFailedError(EnvkitError):
-    """A build step failed."""
+    """A build step, or a command of `doctor --apply`, failed."""
 
     exit_code = ExitCode.BUILD_FAILED
 

@@ -10,6 +10,8 @@ Severity = Literal["error", "warning", "note"]
 Proof = Literal["hypothesis", "replayed", "survived", "better"]
 """How far a diagnosis was proved: hypothesis (nothing tried), replayed (the failing step is finite with
 the fix), survived (200 further steps), better (beats the control on two seeds)."""
+Apply = Literal["pip", "environment"]
+"""Kinds of fix steps that may be carried out when the person says so."""
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 """Most severe first."""
@@ -32,6 +34,9 @@ class FixStep:
     say: str
     run: str | None = None
     """A command line to paste, where there is one."""
+    apply: Apply | None = None
+    """What `envkit doctor --apply` may offer to do itself: `pip` (a pip command in the target Python),
+    `environment` (variables set or unset); null for what is left to the person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

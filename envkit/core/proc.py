@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,8 @@ _MAX_OUTPUT = 32 << 20
 """Bytes kept of each stream; the rest is read and dropped."""
 _GRACE = 0.2
 """Seconds that a killed child has to be collected."""
+_KEPT_ERRORS = 1 << 16
+"""Bytes kept of a conversation's standard error, the newest."""
 _START = 1.0
 """Seconds that the start of a child may take before `kill_all` goes on without it: an exec can hang, too."""
 _PIPE = 1 << 20
@@ -47,6 +49,9 @@ class Command:
     stdin: bytes | None = None
     env: Mapping[str, str] | None = None
     """The whole environment of the child; None = the machine's own."""
+    grace: float = 0.0
+    """Seconds that the child has to end by itself, told by SIGINT, when the person interrupts: for what must
+    not be stopped halfway. A second interrupt kills it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,8 +72,11 @@ class Result:
         return self.state == "done" and self.code == 0
 
 
-def run(command: Command) -> Result:
-    """Run a command to its end or to its limit."""
+def run(command: Command, *, heard: Callable[[bytes], None] | None = None) -> Result:
+    """Run a command to its end or to its limit.
+
+    heard: told each piece of output, of both streams, as it comes.
+    """
     start = time.monotonic()
     try:
         child = _start(command)
@@ -79,7 +87,7 @@ def run(command: Command) -> Result:
     except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
         return Result(state="failed", stderr=str(error))
     try:
-        out, err, ended = _drain(child, command.stdin, start + command.limit)
+        out, err, ended = _drain(child, command.stdin, start + command.limit, heard)
         if not ended:
             _kill(child)
             _collect(child)
@@ -91,8 +99,12 @@ def run(command: Command) -> Result:
             seconds=time.monotonic() - start,
         )
     except BaseException:
-        _kill(child)
-        _collect(child)
+        try:
+            if command.grace:
+                _ask_to_end(child, command.grace)
+        finally:
+            _kill(child)
+            _collect(child)
         raise
     finally:
         _close(child)
@@ -114,7 +126,66 @@ def kill_all(*, for_good: bool = False) -> None:
         _kill(child)
 
 
-def _start(command: Command) -> subprocess.Popen[bytes]:
+class Conversation:
+    """A child that is spoken with over its standard streams, and that `kill_all` ends, too.
+
+    Raises OSError when it cannot be started.
+    """
+
+    def __init__(self, argv: tuple[str, ...], *, own_session: bool = True) -> None:
+        """own_session: without a terminal, so that it can ask nobody."""
+        self._child = _start(Command(name="", argv=argv, limit=0, stdin=b""), own_session=own_session)
+        self._errors = bytearray()
+        self._write_lock = threading.Lock()
+        self._reader = threading.Thread(target=self._read_errors, daemon=True)
+        self._reader.start()
+
+    def _read_errors(self) -> None:
+        assert self._child.stderr is not None
+        try:
+            while chunk := os.read(self._child.stderr.fileno(), 1 << 16):
+                self._errors += chunk
+                del self._errors[:-_KEPT_ERRORS]
+        except (OSError, ValueError):  # closed by `end`
+            pass
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes as they come; empty at the end. Raises OSError."""
+        assert self._child.stdout is not None
+        return os.read(self._child.stdout.fileno(), size)
+
+    def write(self, data: bytes) -> None:
+        """All of it, at once. Raises OSError when the child no longer reads."""
+        assert self._child.stdin is not None
+        view = memoryview(data)
+        with self._write_lock:
+            while view:
+                view = view[os.write(self._child.stdin.fileno(), view) :]
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit code, negative for a signal, or None when it still runs after `seconds`."""
+        try:
+            code = self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        self._reader.join(_GRACE)
+        return code
+
+    @property
+    def errors(self) -> str:
+        """The last of what it wrote to standard error."""
+        return bytes(self._errors).decode("utf-8", "replace")
+
+    def end(self) -> None:
+        """Kill it, if it still runs."""
+        if self._child.poll() is None:
+            _kill(self._child)
+            _collect(self._child)
+        with _children:
+            _live.discard(self._child)
+
+
+def _start(command: Command, *, own_session: bool = True) -> subprocess.Popen[bytes]:
     """A child that `kill_all` knows of. Raises OSError and ValueError as Popen does."""
     global _starting
     with _children:
@@ -129,7 +200,7 @@ def _start(command: Command) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=None if command.env is None else dict(command.env),
-            start_new_session=True,
+            start_new_session=own_session,
         )
         return child
     finally:
@@ -140,7 +211,12 @@ def _start(command: Command) -> subprocess.Popen[bytes]:
             _children.notify_all()
 
 
-def _drain(child: subprocess.Popen[bytes], stdin: bytes | None, deadline: float) -> tuple[bytes, bytes, bool]:
+def _drain(
+    child: subprocess.Popen[bytes],
+    stdin: bytes | None,
+    deadline: float,
+    heard: Callable[[bytes], None] | None,
+) -> tuple[bytes, bytes, bool]:
     """Read both streams until they close and the child ends, or until the deadline."""
     assert child.stdout is not None and child.stderr is not None
     buffers = {child.stdout: bytearray(), child.stderr: bytearray()}
@@ -148,7 +224,7 @@ def _drain(child: subprocess.Popen[bytes], stdin: bytes | None, deadline: float)
     with selectors.DefaultSelector() as selector:
         for stream in buffers:
             selector.register(stream, selectors.EVENT_READ)
-        if child.stdin is not None:
+        if child.stdin is not None and not child.stdin.closed:
             os.set_blocking(child.stdin.fileno(), False)
             selector.register(child.stdin, selectors.EVENT_WRITE)
         late = 0
@@ -171,6 +247,8 @@ def _drain(child: subprocess.Popen[bytes], stdin: bytes | None, deadline: float)
                 late += len(chunk) if gone else 0
                 buffer = buffers[key.fileobj]  # type: ignore[index]
                 buffer += chunk[: _MAX_OUTPUT - len(buffer)]
+                if heard is not None:
+                    heard(chunk)
     try:
         child.wait(max(0.0, deadline - time.monotonic()))
         ended = True
@@ -197,8 +275,19 @@ def _feed(
 def _kill(child: subprocess.Popen[bytes]) -> None:
     try:
         os.killpg(child.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
+    except PermissionError:
         pass
+    except ProcessLookupError:  # it has ended, or was left in our own session
+        child.kill()
+
+
+def _ask_to_end(child: subprocess.Popen[bytes], grace: float) -> None:
+    """SIGINT, and time to clean up; what the child still says is read, so that a full pipe cannot hold it."""
+    try:
+        os.killpg(child.pid, signal.SIGINT)
+    except (ProcessLookupError, PermissionError):
+        return
+    _drain(child, None, time.monotonic() + grace, None)
 
 
 def _collect(child: subprocess.Popen[bytes]) -> None:

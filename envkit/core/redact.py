@@ -52,7 +52,8 @@ _COMMON_NAMES = """
     python python3 docker podman kubernetes lxc apptainer slurm pbs lsf sge wsl mps vgpu nouveau
     v1 v2 hybrid driver compute graphics running stopped failed absent denied hung timeout skipped crashed
     error warning problem problems healthy faulty faster slower inconclusive disabled enforcing permissive
-    completed passthrough prohibited rpath runpath
+    completed passthrough prohibited rpath runpath planned refused built drifted
+    ssh dlopen needed path preload
 """
 _COMMON = frozenset(_COMMON_NAMES.split())
 """Names of accounts and machines that identify nobody; replacing these would only damage what is said."""
@@ -85,19 +86,30 @@ class Identity:
         return Identity(home=os.environ.get("HOME", ""), user=user, host=socket.gethostname())
 
 
-def _patterns(identity: Identity) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Replacements for an identity. Names that are everybody's (root, localhost) identify nobody."""
+_also: list[Identity] = []
+"""Of other machines that this process has looked at."""
+
+
+def remember(identity: Identity) -> None:
+    """From now on, take these names, too, out of everything that is saved."""
+    if identity not in _also:
+        _also.append(identity)
+
+
+def _patterns(*found: Identity) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Replacements for identities. Names that are everybody's (root, localhost) identify nobody."""
     pairs: list[tuple[re.Pattern[str], str]] = []
-    home = identity.home.rstrip("/")
-    if home:
-        pairs.append((re.compile(rf"(?<![\w.-]){re.escape(home)}(?![\w-]|\.\w)"), "~"))
+    for home in dict.fromkeys(one.home.rstrip("/") for one in found):
+        if home:
+            pairs.append((re.compile(rf"(?<![\w.-]){re.escape(home)}(?![\w-]|\.\w)"), "~"))
     pairs.append((_HOMES, r"\g<base><user>"))
-    if identity.user.lower() not in _COMMON and len(identity.user) >= 2:
-        pairs.append((_name(identity.user), "<user>"))
-    for host in (identity.host, identity.host.partition(".")[0]):
-        if host.lower() not in _COMMON and len(host) >= 3:
-            pairs.append((_name(host), "<host>"))
-    return tuple(pairs)
+    for identity in found:
+        if identity.user.lower() not in _COMMON and len(identity.user) >= 2:
+            pairs.append((_name(identity.user), "<user>"))
+        for host in (identity.host, identity.host.partition(".")[0]):
+            if host.lower() not in _COMMON and len(host) >= 3 and not host.isdigit():
+                pairs.append((_name(host), "<host>"))
+    return tuple(dict.fromkeys(pairs))
 
 
 def _name(name: str) -> re.Pattern[str]:
@@ -119,7 +131,7 @@ def _digest(text: str) -> str:
 
 def saved(value: Any, identity: Identity) -> Any:
     """A JSON value (dicts, lists, scalars) as it may be saved: no secret and no identity in any string."""
-    patterns = _patterns(identity)
+    patterns = _patterns(identity, *_also)
 
     def visit(node: Any) -> Any:
         if isinstance(node, str):

@@ -15,7 +15,11 @@ from msgspec import Struct
 from envkit.core.finding import Finding
 
 Cell = str | int | float | None
-Verdict = Literal["healthy", "problems", "unknown", "faulty", "same", "faster", "slower", "inconclusive"]
+Verdict = Literal[
+    "healthy", "problems", "unknown", "faulty",
+    "same", "faster", "slower", "inconclusive",
+    "planned", "refused", "built", "drifted",
+]  # fmt: skip
 
 
 class Text(Struct, frozen=True, kw_only=True, tag_field="kind", tag="text"):

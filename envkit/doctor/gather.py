@@ -9,6 +9,7 @@ from envkit.facts.collect import BUDGET, collect
 from envkit.facts.model import Snapshot
 from envkit.facts.probe import Probe
 from envkit.facts.probes import (
+    amd,
     containers,
     cpu,
     cuda,
@@ -18,6 +19,7 @@ from envkit.facts.probes import (
     kernel_log,
     limits,
     memory,
+    network,
     nvml,
     pci,
     processes,
@@ -40,6 +42,8 @@ PROBES: tuple[Probe, ...] = (
     memory.PROBE,
     limits.PROBE,
     pci.PROBE,
+    amd.PROBE,
+    network.PROBE,
     kernel_log.PROBE,
     environment.PROBE,
 )

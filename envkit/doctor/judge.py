@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
+from typing import Literal
 
-from envkit.causes import CHECKED_FAMILIES, catalogue
+from envkit.causes import catalogue
 from envkit.compat import Compat
 from envkit.core.errors import UsageError
 from envkit.core.finding import SEVERITIES, Finding
+from envkit.doctor import views
 from envkit.doctor.answer import Verdict
-from envkit.doctor.outcome import Outcome, unknown
-from envkit.doctor.rules import RULES, Rule, key_of
+from envkit.doctor.numbers import readable
+from envkit.doctor.outcome import Outcome, not_applicable, unknown
+from envkit.doctor.rules import ANY_SYSTEM, RULES, Rule, key_of
 from envkit.facts.model import Snapshot
 
 _APT = frozenset({"ubuntu", "debian", "linuxmint", "pop", "raspbian", "kali"})
@@ -41,15 +45,17 @@ def _expand(name: str) -> frozenset[str]:
     causes = [entry for key, entry in catalogue().items() if key in ruled]
     keys = frozenset(e.key for e in causes if name in (e.key, e.family) or name in e.aliases)
     if not keys:
+        families = ", ".join(dict.fromkeys(entry.family for entry in causes))
         raise UsageError(
             f"there is no check {name!r}",
-            todo=f"take a key of `envkit doctor --list`, or a family: {', '.join(CHECKED_FAMILIES)}",
+            todo=f"take a key of `envkit doctor --list`, or a family: {families}",
         )
     return keys
 
 
 def judge(snapshot: Snapshot, compat: Compat, rules: tuple[Rule, ...] = RULES) -> tuple[Finding, ...]:
     """Findings of all rules: problems by severity, then unknowns, then what is fine or does not apply."""
+    snapshot = readable(snapshot)
     findings = [_finding(key_of(rule), _ask(rule, snapshot, compat), snapshot) for rule in rules]
     return tuple(sorted(_folded(findings), key=_rank))
 
@@ -69,15 +75,23 @@ def fails(findings: Iterable[Finding], *, strict: bool) -> bool:
 
 
 def _ask(rule: Rule, snapshot: Snapshot, compat: Compat) -> Outcome:
+    if views.system(snapshot) != "Linux" and rule not in ANY_SYSTEM:
+        name = {"Darwin": "macOS"}.get(views.system(snapshot), views.system(snapshot))
+        return not_applicable(f"a question of Linux, and this is {name}")
     try:
         return rule(snapshot, compat)
     except Exception as error:  # a rule that trips over odd facts must not take the others with it
         return unknown(f"this check itself failed ({type(error).__name__}: {error}); please report it")
 
 
+@lru_cache(maxsize=4096)
+def _no_problem(key: str, status: Literal["ok", "unknown", "not-applicable"], why: str) -> Finding:
+    return Finding(key=key, outcome=status, why_unknown=why)
+
+
 def _finding(key: str, outcome: Outcome, snapshot: Snapshot) -> Finding:
     if outcome.status != "problem":
-        return Finding(key=key, outcome=outcome.status, why_unknown=outcome.why)
+        return _no_problem(key, outcome.status, outcome.why)
     entry = catalogue()[key]
     return Finding(
         key=key,

@@ -9,14 +9,15 @@ from envkit.core.report import Column, KeyValues, Pair, Report, Section, Table, 
 from envkit.doctor import views
 from envkit.doctor.answer import Answer
 from envkit.facts.gpu_model import Gpu
-from envkit.facts.model import Snapshot
+from envkit.facts.model import CONTRADICTION, Snapshot
 from envkit.match.model import Explanation
 
 
 def report(answer: Answer) -> Report:
     """The report of a doctor run."""
     snapshot = answer.snapshot if answer.snapshot is not None else Snapshot()
-    sections = [Section(title="This machine", blocks=(KeyValues(pairs=tuple(_machine(snapshot))),))]
+    sections = [*_disagreements(snapshot)]
+    sections += [Section(title="This machine", blocks=(KeyValues(pairs=tuple(_machine(snapshot))),))]
     if answer.error is not None:
         sections.append(_error(answer.error))
     sections += [section for section in _details(snapshot) if section.blocks]
@@ -55,6 +56,20 @@ def _error(explanation: Explanation) -> Section:
     titles = ("cause", "sure", "because of", "what would decide")
     columns = tuple(Column(title=title, align="right" if title == "sure" else "left") for title in titles)
     return Section(title="The error text points to", blocks=(Table(columns=columns, rows=rows),))
+
+
+def _disagreements(snapshot: Snapshot) -> Iterator[Section]:
+    """Where several pastes say different things of one machine, before all that was made of them."""
+    said = [
+        f"{status.name}: {one}"
+        for status in snapshot.probes
+        for one in status.detail.partition(CONTRADICTION)[2].split("; ")
+        if one
+    ]
+    if said:
+        ask = "Are they of one machine, and of one time? What is taken is judged below."
+        blocks = tuple(Text(text=line) for line in (*said, ask))
+        yield Section(title="The reports contradict each other", blocks=blocks)
 
 
 def headline(snapshot: Snapshot) -> str:
@@ -99,7 +114,9 @@ def _host_pairs(snapshot: Snapshot) -> Iterator[Pair]:
     inside = f", in {host.container}" if host.container else ""
     virtual = f", {host.virtualization}" if host.virtualization not in (None, "none") else ""
     name = host.os_name or host.system or "unknown"
-    yield Pair(key="System", value=f"{name}, Linux {host.kernel}, {host.machine}{virtual}{inside}")
+    kernel = f"Linux {host.kernel}" if host.kernel and views.system(snapshot) == "Linux" else ""
+    known = ", ".join(part for part in (name, kernel, host.machine) if part)
+    yield Pair(key="System", value=f"{known}{virtual}{inside}")
     if snapshot.scheduler is not None:
         job = snapshot.scheduler
         granted = "GPUs not read" if job.gpus is None else text.plural(len(job.gpus), "GPU")
@@ -217,6 +234,8 @@ def _smoke(snapshot: Snapshot) -> Section:
 
 
 def _notes(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.over == "ssh":
+        yield "looked at over ssh; PATH and environment variables are those of a log-in without a terminal"
     for status in snapshot.probes:
         if status.state == "timeout":
             yield f"{status.detail}; --limit SECONDS gives it longer"

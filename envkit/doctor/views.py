@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from envkit.doctor.outcome import Outcome, not_applicable, unknown
 from envkit.facts.gpu_model import Gpu, Library, NvidiaDriver, PciGpu
@@ -43,6 +43,11 @@ def because(snapshot: Snapshot, *probes: str) -> str:
     for status in snapshot.probes:
         if status.name in probes and status.state != "ok":
             return status.detail or f"the {status.name} probe: {status.state}"
+    nvml = snapshot.nvml
+    if "nvml" in probes and nvml is not None:
+        silent = [f"{gpu_label(gpu)}: {gpu.error or gpu.state}" for gpu in unanswering(snapshot)]
+        if silent or nvml.state != "ok":
+            return "; ".join(silent[:4]) or f"NVML: {nvml.detail or nvml.state}"
     return f"the snapshot does not hold {' or '.join(probes)} facts"
 
 
@@ -67,6 +72,12 @@ def gpus(snapshot: Snapshot) -> tuple[Gpu, ...]:
     return tuple(gpu for gpu in snapshot.nvml.gpus if gpu.state == "ok")
 
 
+def unanswering(snapshot: Snapshot) -> tuple[Gpu, ...]:
+    """GPUs that NVML lists and that could not be read: neither well nor known to be lost."""
+    found = snapshot.nvml.gpus if snapshot.nvml is not None else None
+    return tuple(gpu for gpu in found or () if gpu.state == "error")
+
+
 def has_nvidia(snapshot: Snapshot) -> bool | None:
     """Whether this machine has an NVIDIA GPU; None when nothing that could tell was read."""
     nvml = snapshot.nvml
@@ -78,6 +89,8 @@ def has_nvidia(snapshot: Snapshot) -> bool | None:
     # NVIDIA's library is here and could not say: that is not "no GPU".
     if nvml is not None and nvml.state in ("no-permission", "unknown-error", "hung", "failed"):
         return None
+    if system(snapshot) == "Darwin":
+        return False  # no driver for macOS since 10.13
     # WSL's GPU is Windows' and on no bus that Linux sees.
     if snapshot.pci is not None and not is_wsl(snapshot):
         return False
@@ -238,8 +251,13 @@ def version(text: str | None) -> Version | None:
     """A PEP 440 version, or None when it is none."""
     try:
         return None if text is None else Version(text)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion is one; another is for numbers of thousands of digits
         return None
+
+
+def whole(text: str | None) -> int | None:
+    """The number that a text is, of at most nine digits; None where it is none."""
+    return int(text) if text is not None and re.fullmatch("[0-9]{1,9}", text) else None
 
 
 def public(text: str) -> str:
@@ -249,7 +267,9 @@ def public(text: str) -> str:
 
 def capability(gpu: Gpu) -> str | None:
     """`8.6`; None where the driver says none, or nonsense."""
-    return gpu.compute_capability if re.fullmatch(r"\d+\.\d", gpu.compute_capability or "") else None
+    return (
+        gpu.compute_capability if re.fullmatch(r"[0-9]{1,2}\.[0-9]", gpu.compute_capability or "") else None
+    )
 
 
 def gpu_label(gpu: Gpu) -> str:
@@ -267,6 +287,16 @@ def python_minor(snapshot: Snapshot) -> str | None:
 
 
 def platform(snapshot: Snapshot) -> str:
-    """`linux-x86_64` or `linux-aarch64`, as the compatibility tables name it."""
+    """`linux-x86_64`, `linux-aarch64`, `windows`, `macos-arm64`, as the compatibility tables name it."""
     machine = snapshot.host.machine if snapshot.host is not None else None
-    return "linux-aarch64" if machine in ("aarch64", "arm64") else "linux-x86_64"
+    arm = machine in ("aarch64", "arm64")
+    if system(snapshot) == "Windows":
+        return "windows"
+    if system(snapshot) == "Darwin":
+        return "macos-x86_64" if machine == "x86_64" else "macos-arm64"
+    return "linux-aarch64" if arm else "linux-x86_64"
+
+
+def system(snapshot: Snapshot) -> str:
+    """`Linux` unless something says `Windows`, `Darwin` or another; WSL is Linux."""
+    return (snapshot.host.system if snapshot.host is not None else None) or "Linux"

@@ -10,13 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from envkit.core.machine import Machine
+from envkit.core.machine import Ahead, Machine
 from envkit.facts.procfs import Mount, number, read_mounts
 
 CgroupKind = Literal["v1", "v2", "hybrid"]
 
 _KERNEL_MADE = ("/sys/", "/cgroup", "/dev/")
 """Where hierarchies are mounted by convention; elsewhere the way to them may be a file system that hangs."""
+
+
+_FILES = {
+    "cpu": ("cpu.max", "cpu.stat", "cpu.cfs_quota_us", "cpu.cfs_period_us"),
+    "cpuset": ("cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus"),
+    "memory": (
+        *("memory.max", "memory.current", "memory.stat", "memory.events", "memory.pressure"),
+        *("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.oom_control"),
+    ),
+}
+"""What is read of each group, in version 2 and in version 1."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +108,14 @@ def hierarchy(machine: Machine, cgroups: Cgroups, controller: str) -> Hierarchy 
             best, best_rank = (mount.point, names), rank
     if best is None:
         return None
+    _read_ahead(machine, *best, controller)
     return Hierarchy(version=version, folders=_folders(machine, *best))
+
+
+def _read_ahead(machine: Machine, point: str, names: tuple[str, ...], controller: str) -> None:
+    folders = tuple("/".join((point.rstrip("/"), *names[:depth])) for depth in range(len(names) + 1))
+    files = tuple(f"{folder}/{name}" for folder in folders for name in _FILES.get(controller, ()))
+    machine.ahead(Ahead(read=files, stat=folders))
 
 
 def _holds(mount: Mount, version: int, controller: str) -> bool:

@@ -21,7 +21,7 @@ BUDGET = 2.0
 _NOTICE = 1.0
 """Seconds after which a person is told what is still awaited."""
 
-_OWN = frozenset(("schema", "envkit", "taken", "probes"))
+_OWN = frozenset(("schema", "envkit", "taken", "over", "probes"))
 _FIELDS = frozenset(field.name for field in fields(Snapshot)) - _OWN
 
 
@@ -72,7 +72,8 @@ def collect(
             waiting(tuple(awaited))
             waiting = None
         try:
-            answer = answers.get(timeout=min(left, _NOTICE) if waiting is not None else left)
+            notice = max(0.0, start + _NOTICE - now)
+            answer = answers.get(timeout=min(left, notice) if waiting is not None else left)
         except queue.Empty:
             continue
         done[answer.probe.name] = answer

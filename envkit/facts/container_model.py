@@ -79,3 +79,7 @@ class Containers:
     """() also when there is no such file."""
     daemon_json_error: str | None = None
     selinux: Literal["enforcing", "permissive", "disabled"] | None = None
+    kubelet: bool | None = None
+    """A Kubernetes node agent runs (kubelet, k3s, k0s); None when other processes cannot be seen."""
+    containerd_nvidia: bool | None = None
+    """Some containerd or CRI-O configuration names the nvidia runtime; None when none could be read."""

@@ -45,6 +45,21 @@ class PciGpu:
     is_vf: bool | None = None
     """An SR-IOV virtual function (vGPU)."""
     boot_vga: bool | None = None
+    iommu: str | None = None
+    """How the IOMMU treats its transfers: `DMA`, `DMA-FQ` (translated), `identity` (passed through); an empty
+    string when it is in no group."""
+    acs: bool | None = None
+    """A PCIe port above it redirects what it sends to its peers (ACS); only root may read that."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Amd:
+    """AMD's GPUs as its compute driver (KFD) shows them."""
+
+    targets: tuple[str, ...] | None = None
+    """What compilers call each GPU, in the driver's order: `gfx942`, `gfx1100`."""
+    kfd_accessible: bool | None = None
+    """Whether this user may open /dev/kfd; None when it is not there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -44,6 +44,12 @@ class Host:
     kernels_installed: tuple[str, ...] | None = None
     """Names of /lib/modules, sorted."""
     boot_id: str | None = None
+    clock: int | None = None
+    """The machine's own time at the look, in seconds since 1970 (UTC)."""
+    clock_synchronized: bool | None = None
+    """Whether a time service keeps the clock right; None where nothing here keeps account of that."""
+    suspends: int | None = None
+    """How often the machine slept since boot."""
     cmdline: str | None = None
     """Kernel command line, only the words that concern GPUs and IOMMU."""
     iommu_groups: int | None = None
@@ -84,6 +90,8 @@ class Cpu:
     """Only those that matter for numeric code: avx, avx2, fma, avx512f, amx_bf16, asimd, sve, ..."""
     governor: str | None = None
     """cpufreq governor of the first CPU; None when the kernel offers none."""
+    scaling_driver: str | None = None
+    """cpufreq driver of the first CPU: `intel_pstate`, `amd-pstate-epp`, `acpi-cpufreq`, ..."""
     max_mhz: float | None = None
     clocksource: str | None = None
     affinity: int | None = None

@@ -60,7 +60,7 @@ def look_for(name: str, search: str) -> dict[str, Any]:
     return {"state": "ok", "found": ""}
 
 
-def _answer(kind: str, item: str, search: str, answers: queue.SimpleQueue[dict[str, Any]]) -> None:
+def _answer(kind: str, item: str, search: str, answers: queue.Queue[dict[str, Any]]) -> None:
     try:
         found = look_at(item) if kind == "statfs" else look_for(item, search)
     except (OSError, ValueError) as error:
@@ -74,7 +74,7 @@ def main() -> None:
     request = json.loads(sys.stdin.buffer.read())
     deadline = time.monotonic() + float(request.get("limit", 1.0))
     items = [(kind, item) for kind in ("statfs", "which") for item in dict.fromkeys(request.get(kind, ()))]
-    answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    answers: queue.Queue[dict[str, Any]] = queue.Queue()
     for kind, item in items:
         arguments = (kind, item, request.get("path", os.defpath), answers)
         threading.Thread(target=_answer, args=arguments, daemon=True).start()

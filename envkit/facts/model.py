@@ -3,7 +3,7 @@
 In every field `None` means "not read" and an empty tuple means "read, and there is none". Sizes are bytes,
 times are seconds, temperatures are degrees Celsius, powers are watts and clocks are MHz unless a docstring
 says otherwise. The groups live beside this file: `host_model` (host, CPU, memory, storage), `gpu_model`
-(driver, devices), `python_model` (the target Python and its packages), `container_model`.
+(driver, devices), `python_model` (the target Python and its packages), `container_model`, `network_model`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from envkit.facts.container_model import Containers
-from envkit.facts.gpu_model import CudaOnMachine, KernelNote, Library, NvidiaDriver, Nvml, PciGpu, Xid
+from envkit.facts.gpu_model import Amd, CudaOnMachine, KernelNote, Library, NvidiaDriver, Nvml, PciGpu, Xid
 from envkit.facts.host_model import Cpu, Host, Limits, Memory, Processes, Scheduler, Storage
+from envkit.facts.network_model import Network
 from envkit.facts.python_model import DeepCheck, TargetPython
 
 SCHEMA = "envkit.snapshot/1"
+
+CONTRADICTION = "contradiction: "
+"""Starts, in a probe's detail, what several sources said differently; `; ` stands between two of them."""
 
 ProbeState = Literal["ok", "failed", "timeout", "denied", "skipped"]
 
@@ -48,6 +52,9 @@ class Snapshot:
     """Version of envkit that took it."""
     taken: str | None = None
     """ISO 8601, UTC."""
+    over: Literal["ssh"] | None = None
+    """How the machine was reached; None = envkit ran on it. Over ssh, environment variables and PATH are
+    those of a log-in without a terminal."""
     probes: tuple[ProbeStatus, ...] = ()
     host: Host | None = None
     scheduler: Scheduler | None = None
@@ -72,4 +79,6 @@ class Snapshot:
     deep: tuple[DeepCheck, ...] | None = None
     """Set with --deep only."""
     containers: Containers | None = None
+    amd: Amd | None = None
+    network: Network | None = None
     env: tuple[EnvVar, ...] | None = None

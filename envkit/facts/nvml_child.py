@@ -234,11 +234,11 @@ def read_all(session: Session, deadline: float) -> list[str]:
         # In turn while all is well; when one is slow (cold, or stuck) the rest are asked at once.
         in_turn = in_turn and devices[-1].worker.wait(min(PATIENCE, deadline - time.monotonic()))
     late = [device for device in devices if not device.worker.wait(deadline - time.monotonic())]
-    hung = [call for device in late if (call := device.give_up())]
+    hung = [device.give_up() for device in late]
     answered = [(device.index, device.reader.handle) for device in devices if device.answered()]
-    if len(answered) > 1 and (call := read_pairs(session, answered, deadline)):
-        hung.append(call)
-    return hung
+    if len(answered) > 1:
+        hung.append(read_pairs(session, answered, deadline))
+    return [call for call in hung if call]
 
 
 def read_pairs(session: Session, gpus: list[tuple[int, Any]], deadline: float) -> str | None:

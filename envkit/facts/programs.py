@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,12 +104,12 @@ _KINDS: dict[str, Any] = {
 
 def _look(machine: Machine, name: str, request: dict[str, Any]) -> list[dict[str, Any]] | None:
     """The child's answers; what it had printed before its own limit counts."""
-    if not sys.executable:
+    if not machine.python:
         return None
     result = machine.run(
         Command(
             name=name,
-            argv=(sys.executable, "-I", "-S", str(_CHILD)),
+            argv=(machine.python, "-I", "-S", machine.place(_CHILD)),
             limit=LIMIT + _START,
             stdin=json.dumps({**request, "limit": LIMIT}).encode(),
         )

@@ -116,6 +116,10 @@ class TargetPython:
     """OpenMP runtimes shipped by installed packages: paths of libgomp, libiomp5, libomp."""
     libstdcxx: str | None = None
     """Newest GLIBCXX that the libstdc++ the loader finds first offers, `3.4.30`."""
+    glibcxx_needed: str | None = None
+    """Newest GLIBCXX that the framework's own libraries need; an empty string when they need none."""
+    glibcxx_needed_by: str | None = None
+    """Which of them."""
     read: bool = False
     """Whether the interpreter started and reported; else see the probe's status."""
 
@@ -138,11 +142,45 @@ class SmokeResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OtherFile:
+    """A file that the loader comes to after the one that it took."""
+
+    path: str
+    via: Literal["rpath", "ld-library-path", "runpath", "ld-cache", "default", "wheel"]
+    """`wheel`: no search comes to it; it lies where NVIDIA's wheels put it."""
+    shipped: bool = False
+    """As for LoadedLibrary."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LoadedLibrary:
-    """A CUDA, cuDNN, NCCL, OpenMP or BLAS library that was really mapped."""
+    """A CUDA, cuDNN, NCCL, OpenMP, BLAS or C++ library that was really mapped, and what let it in."""
 
     path: str
     family: str
+    soname: str | None = None
+    version: str | None = None
+    """From its file name, `9.1.0`; for libstdc++ the newest GLIBCXX that it defines, `3.4.30`."""
+    asked: Literal["needed", "dlopen", "preload"] | None = None
+    """How it was asked for: by the DT_NEEDED of another file, by dlopen (or by a file that is gone since), or
+    before everything else."""
+    needed_by: str | None = None
+    """The file that asked; None too for a dlopen, whose caller the loader does not keep, unless only one of
+    the loaded files can have been it."""
+    via: (
+        Literal["ld-preload", "rpath", "ld-library-path", "runpath", "ld-cache", "default", "path"] | None
+    ) = None
+    """What let it in; `path` when a path and no name was asked for. None when it cannot be said."""
+    entry: str | None = None
+    """As written in LD_PRELOAD, LD_LIBRARY_PATH, RPATH or RUNPATH (`$ORIGIN/../lib`); else the path in the
+    cache, the default directory, or the path that was asked for."""
+    entry_of: str | None = None
+    """The file that holds the entry: the one whose RPATH or RUNPATH it is, the one below /etc/ld.so.conf.d
+    that has the directory put into the cache, /etc/ld.so.preload. None for a variable."""
+    others: tuple[OtherFile, ...] | None = None
+    """Other files that those who need it would have got without this one, in the loader's order."""
+    shipped: bool | None = None
+    """It lies in the Python environment: below its site-packages, or in a conda environment's lib."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

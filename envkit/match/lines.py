@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import pairwise, takewhile
 
 from envkit.causes.signatures import LinePattern, folded
 from envkit.core.text import one_line, plain
+from envkit.match.locales import in_english
 
 LONGEST = 2_000
 """Characters of a line that are matched at once; a longer line is cut into overlapping pieces."""
@@ -64,13 +65,28 @@ def prefilter(literals: Iterable[str]) -> re.Pattern[bytes]:
 
 def candidates(text: str | bytes, wanted: re.Pattern[bytes]) -> list[Line]:
     """The lines that hold one of the literals, each kind of line once, in order."""
-    data = _as_bytes(text)
+    original = as_bytes(text)
+    data = in_english(original)
     first: list[tuple[int, bytes]] = []
     last: deque[tuple[int, bytes]] = deque(maxlen=_KEPT)
     for numbered in _kinds(data, wanted):
         (first if len(first) < _KEPT else last).append(numbered)
     single = [line for number, raw in (*first, *last) for line in _decoded(number, raw)]
-    return [*single, *_wrapped(data, wanted)]
+    found = [*single, *_wrapped(data, wanted)]
+    return found if data is original else _as_written(found, original, data)
+
+
+def _as_written(lines: list[Line], original: bytes, english: bytes) -> list[Line]:
+    """The lines with the words that the text has, where those that were matched are a translation."""
+    pairs = enumerate(zip(original.split(b"\n"), english.split(b"\n"), strict=True), 1)
+    written = {number: raw for number, (raw, put) in pairs if raw != put}
+    return [
+        replace(line, text=_shown(written[line.number])) if line.number in written else line for line in lines
+    ]
+
+
+def _shown(raw: bytes) -> str:
+    return one_line(plain(_ANSI.sub(b"", raw).decode("utf-8", "replace"), limit=LONGEST), limit=300)
 
 
 def _kinds(data: bytes, wanted: re.Pattern[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -124,17 +140,26 @@ def _wrapped(data: bytes, wanted: re.Pattern[bytes]) -> Iterator[Line]:
         if wanted.search(letters(one + two)) is None:
             continue
         for start in _decoded(number, one):
-            joined = folded(f"{start.folded} {plain(two.decode('utf-8', 'replace')).lstrip(' |>')}")
+            joined = folded(f"{start.folded} {_without_lead(one, two)}")
             yield Line(number=number, text=start.text, folded=joined, joint=len(start.folded))
 
 
-def _as_bytes(text: str | bytes) -> bytes:
+def _without_lead(one: bytes, two: bytes) -> str:
+    """The second of two lines without what both begin with: a time, a host, a rank, marks of a quotation."""
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, two, strict=False)))
+    lead = max(two.rfind(b" ", 0, same + 1), two.rfind(b"]", 0, same), two.rfind(b"|", 0, same)) + 1
+    return plain(two[lead:].decode("utf-8", "replace")).lstrip(" |>")
+
+
+def as_bytes(text: str | bytes) -> bytes:
+    """The text in UTF-8, whatever it came in."""
     if isinstance(text, str):
         return text.encode("utf-8", "replace")
     head = text[:4096]
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return text.decode("utf-16", "replace").encode("utf-8", "replace")
-    if head.count(b"\0") * 5 > len(head) * 2:
+    # A file that begins with little but zeros was not written to its end, and is in no such encoding.
+    if len(head) * 9 > head.count(b"\0") * 10 > len(head) * 4:
         little = head[1::2].count(b"\0") >= head[::2].count(b"\0")
         return text.decode("utf-16-le" if little else "utf-16-be", "replace").encode("utf-8", "replace")
     return text

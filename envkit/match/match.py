@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 
+from envkit.causes.advice import steps_for_text
 from envkit.causes.catalogue import catalogue
-from envkit.causes.signatures import Point, Signature, hints, signatures
+from envkit.causes.signatures import Point, Signature, asides, hints, signatures
 from envkit.compat.load import load_compat
 from envkit.compat.model import Compat
 from envkit.core.finding import Evidence
 from envkit.facts.model import Snapshot
 from envkit.match.facts import with_snapshot
+from envkit.match.fix import fix_of
 from envkit.match.hints import compared, read_hints
-from envkit.match.lines import Line, candidates, prefilter
+from envkit.match.lines import Line, as_bytes, candidates, prefilter
 from envkit.match.model import Explanation, Match
+from envkit.match.shape import ASIDE, CAUGHT, PRINTED, SURE, Shape, is_aside, is_error, is_warning, shape_of
+from envkit.match.slots import slots_of
 
 _FOR = 0.25
 """Of the doubt that remains when a hint speaks for a cause."""
@@ -28,6 +33,10 @@ _UNDER = 0.75
 """A consequence counts at most this much of what explains it."""
 _SURE = 0.6
 """From here on a cause explains others."""
+_LOUD = 0.7
+"""From here on a line is the failure of its text."""
+_LOOKED_AT = 5
+"""Lines with a message that are looked at for one that is no aside."""
 _LEAST = 0.15
 _MOST_CAUSES = 8
 _MOST_EVIDENCE = 4
@@ -69,12 +78,14 @@ def explain_text(
     lines = candidates(text, _wanted())
     machine = with_snapshot(read_hints(lines, tables), snapshot)
     said = compared(machine, tables)
-    scores = [_score(key, hits) for key, hits in _by_cause(_hits(lines, said)).items()]
+    hits = _in_place(list(_hits(lines, said)), shape_of(as_bytes(text)))
+    scores = [_score(key, found) for key, found in _by_cause(hits).items()]
     ranked = sorted(
         _folded_under(scores), key=lambda score: (-round(score.confidence * 50), score.first_line)
     )
     best = [score for score in ranked if score.confidence >= _LEAST][:_MOST_CAUSES]
-    return Explanation(causes=tuple(_match(score) for score in best))
+    slots = slots_of(lines, machine, said, tables)
+    return Explanation(causes=tuple(_match(score, slots) for score in best))
 
 
 @cache
@@ -84,7 +95,7 @@ def _wanted() -> re.Pattern[bytes]:
 
 
 def _hits(lines: Sequence[Line], said: frozenset[str]) -> Iterator[_Hit]:
-    """Each signature at the first line that has it."""
+    """Each signature at the line that says most."""
     everything = "\n".join(line.folded for line in lines)
     for signature in signatures():
         if not any(text in everything for text in signature.line.text):
@@ -93,7 +104,7 @@ def _hits(lines: Sequence[Line], said: frozenset[str]) -> Iterator[_Hit]:
             continue
         if said.intersection(signature.without):
             continue
-        line = next((line for line in lines if line.has(signature.line)), None)
+        line = _telling(signature, lines)
         if line is None:
             continue
         decided = any(said.intersection(point.more) for point in signature.points)
@@ -107,6 +118,39 @@ def _hits(lines: Sequence[Line], said: frozenset[str]) -> Iterator[_Hit]:
             )
 
 
+def _telling(signature: Signature, lines: Sequence[Line]) -> Line | None:
+    """The first line that has the message and is no aside, else the first that has it."""
+    found = list(islice((line for line in lines if line.has(signature.line)), _LOOKED_AT))
+    told = (line for line in found if not is_aside(line, asides()))
+    return next(told, found[0] if found else None)
+
+
+def _in_place(hits: list[_Hit], shape: Shape) -> list[_Hit]:
+    """The hits, those that were only printed on the way to the failure weighing less."""
+    aside = {hit.line.number: is_aside(hit.line, asides()) for hit in hits}
+    told = [hit for hit in hits if not aside[hit.line.number]]
+    last = len(shape.chains) - 1
+    ended = {
+        hit.point.cause for hit in told if hit.weight >= _LOUD and shape.chain_of(hit.line.number) == last
+    }
+    failed = {hit.point.cause for hit in told if hit.weight >= _LOUD and _fails(hit.line)}
+    spoken = {hit.point.cause for hit in told if hit.weight >= SURE}
+
+    def factor(hit: _Hit) -> float:
+        other = {hit.point.cause}
+        if aside[hit.line.number]:
+            return ASIDE if spoken - other else 1.0
+        if last > 0 and ended - other and (shape.chain_of(hit.line.number) or 0) < last:
+            return CAUGHT if shape.chain_of(hit.line.number) is not None else 1.0
+        return PRINTED if failed - other and is_warning(hit.line) else 1.0
+
+    return [replace(hit, weight=hit.weight * factor(hit)) for hit in hits]
+
+
+def _fails(line: Line) -> bool:
+    return is_error(line) and not is_warning(line)
+
+
 def _weight(point: Point, said: frozenset[str]) -> float:
     weight = point.weight
     if said.intersection(point.more):
@@ -116,7 +160,7 @@ def _weight(point: Point, said: frozenset[str]) -> float:
     return weight
 
 
-def _by_cause(hits: Iterator[_Hit]) -> dict[str, list[_Hit]]:
+def _by_cause(hits: Iterable[_Hit]) -> dict[str, list[_Hit]]:
     found: dict[str, list[_Hit]] = {}
     for hit in hits:
         found.setdefault(hit.point.cause, []).append(hit)
@@ -144,7 +188,7 @@ def _folded_under(scores: list[_Score]) -> Iterator[_Score]:
         yield _Score(key=score.key, confidence=limit, hits=score.hits)
 
 
-def _match(score: _Score) -> Match:
+def _match(score: _Score, slots: dict[str, str]) -> Match:
     shown: dict[int, Evidence] = {}
     for hit in score.hits:
         value = hit.line.text
@@ -157,4 +201,5 @@ def _match(score: _Score) -> Match:
         confidence=round(score.confidence, 2),
         evidence=tuple(shown.values())[:_MOST_EVIDENCE],
         deciding_fact=strongest.signature.decides if strongest.open else None,
+        fix=fix_of(steps_for_text(score.key), slots),
     )

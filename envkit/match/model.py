@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from envkit.core.finding import Evidence
+from envkit.core.finding import Evidence, FixStep
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,6 +17,8 @@ class Match:
     """The lines that gave it away."""
     deciding_fact: str | None = None
     """What would decide between opposite causes of the same text."""
+    fix: tuple[FixStep, ...] = ()
+    """What to do, filled with what the text names."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

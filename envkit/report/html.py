@@ -111,8 +111,15 @@ def _problem(finding: Finding) -> Markup:
 
 def _fix(steps: tuple[FixStep, ...]) -> Markup:
     items = [
-        element("li", element("p", foreign.line(step.say)), _command(step.run) if step.run else "")
-        for step in steps
+        element(
+            "li",
+            *(
+                part
+                for step in group
+                for part in (element("p", foreign.line(step.say)), _command(step.run) if step.run else "")
+            ),
+        )
+        for group in outline.choices(steps)
     ]
     return join([element("h3", "Fix"), element("ol", *items)])
 

@@ -93,11 +93,12 @@ def _fix(steps: tuple[FixStep, ...]) -> list[str]:
     if not steps:
         return []
     lines = ["**Fix**", ""]
-    for number, step in enumerate(steps, 1):
+    for number, group in enumerate(outline.choices(steps), 1):
         mark = f"{number}. "
-        lines += [mark + (_inline(step.say) or "Run:"), ""]
-        if step.run:
-            lines += [*fenced(foreign.command(step.run).split("\n"), "sh", indent=" " * len(mark)), ""]
+        for place, step in enumerate(group):
+            lines += [(" " * len(mark) if place else mark) + (_inline(step.say) or "Run:"), ""]
+            if step.run:
+                lines += [*fenced(foreign.command(step.run).split("\n"), "sh", indent=" " * len(mark)), ""]
     return lines
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from envkit.core.finding import SEVERITIES, Finding, Severity
+from envkit.core.finding import SEVERITIES, Finding, FixStep, Severity
 from envkit.core.report import Report
 from envkit.core.text import plural
 from envkit.report import foreign
@@ -123,6 +124,7 @@ def state(report: Report, told: Outline) -> str:
     return {
         "healthy": "ok", "faster": "ok", "same": "ok", "slower": "warning",
         "problems": "warning", "faulty": "warning",
+        "planned": "ok", "built": "ok", "refused": "error", "drifted": "warning",
     }.get(report.verdict, "unknown")  # fmt: skip
 
 
@@ -132,7 +134,7 @@ def verdict(report: Report, told: Outline) -> str:
         return foreign.line(report.conclusion, limit=400)
     found = counts(told)
     sentences = []
-    if state(report, told) == "error" or report.verdict in ("problems", "faulty"):
+    if report.verdict in ("problems", "faulty") or (told.problems and state(report, told) == "error"):
         sentences.append(f"{found or 'Problems were found'}.")
         if len(told.problems) > 1:
             sentences.append("Start with the first.")
@@ -155,4 +157,19 @@ _VERDICTS = {
     "faster": "Faster.",
     "slower": "Slower.",
     "inconclusive": "Inconclusive: these samples cannot tell.",
+    "planned": "Planned.",
+    "refused": "Refused: nothing that exists fits.",
+    "built": "Built, and its check passed.",
+    "drifted": "Drifted: the same request gives another environment today.",
 }
+
+
+def choices(steps: Sequence[FixStep]) -> tuple[tuple[FixStep, ...], ...]:
+    """The steps of a fix, those that begin with `Or` with the one that they are an alternative to."""
+    groups: list[list[FixStep]] = []
+    for step in steps:
+        if groups and step.say.startswith(("Or ", "Or, ")):
+            groups[-1].append(step)
+        else:
+            groups.append([step])
+    return tuple(map(tuple, groups))

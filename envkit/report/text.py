@@ -11,6 +11,9 @@ from envkit.report.ink import Ink
 from envkit.report.options import Options
 from envkit.report.outline import Outline
 
+_NAMED = 4
+"""Checks that are named one by one without -v, where they could not be decided for one reason."""
+
 
 def render(report: Report, options: Options) -> str:
     """The report as lines of text, ended by the verdict."""
@@ -22,7 +25,7 @@ def render(report: Report, options: Options) -> str:
         parts = [_headline(report, ink)]
         parts += [_section(section, ink) for section in report.sections if not section.detail]
         parts += [_problem(problem, ink) for problem in told.problems]
-        parts += [_undecided(told, ink)]
+        parts += [_undecided(told, ink, options.verbose)]
         if options.verbose:
             parts += [_checks(report, ink)]
             parts += [_section(section, ink) for section in report.sections if section.detail]
@@ -75,11 +78,13 @@ def _problem(finding: Finding, ink: Ink) -> list[str]:
         lines += ink.flow([("dim", "Because of it:"), ("", keys)], indent=2, hang=4)
     if finding.fix:
         lines += ["", "  " + ink.paint("strong", "Fix:")]
-    for number, step in enumerate(finding.fix, 1):
+    for number, steps in enumerate(outline.choices(finding.fix), 1):
         mark = f"{number}."
-        lines += ink.flow([("", mark), ("", foreign.line(step.say))], indent=2, hang=3 + len(mark))
-        if step.run:
-            lines += _command(step.run)
+        for place, step in enumerate(steps):
+            words = [("", foreign.line(step.say))] if place else [("", mark), ("", foreign.line(step.say))]
+            lines += ink.flow(words, indent=3 + len(mark) if place else 2, hang=3 + len(mark))
+            if step.run:
+                lines += _command(step.run)
     if finding.verify:
         lines += ["  " + ink.paint("strong", "Check:"), *_command(finding.verify)]
     return lines
@@ -90,12 +95,15 @@ def _command(command: str) -> list[str]:
     return [f"      {line}" for line in foreign.command(command).split("\n")]
 
 
-def _undecided(told: Outline, ink: Ink) -> list[str]:
+def _undecided(told: Outline, ink: Ink, verbose: bool) -> list[str]:
     if not told.undecided:
         return []
     lines = ink.flow([("unknown", ink.glyph("unknown")), ("strong", outline.undecided_line(told))])
-    for group in told.undecided:
+    for group in sorted(told.undecided, key=lambda one: -len(one.findings)):
+        many = len(group.findings)
         keys = ", ".join(foreign.line(finding.key) for finding in group.findings)
+        if many > _NAMED and not verbose:
+            keys = f"{many} checks; -v names them"
         lines += ink.flow([("", group.why), ("dim", f"({keys})")], indent=4, hang=6)
     return lines
 

@@ -22,6 +22,18 @@ class Pin:
 
     name: str
     version: str
+    installed: bool = True
+    """False: not asked for; the version that fits, should something bring it in."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """One requirement that goes into the environment."""
+
+    requirement: str
+    """`torch==2.14.1+cu126`."""
+    index: str | None = None
+    """Address of the index that has it; None = the default one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,10 +65,23 @@ class Plan:
     python: str
     platform: str
     glibc: str | None
+    """Lowest glibc; None where the platform has none."""
     targets: tuple[PlanTarget, ...]
+    requirements: tuple[Wanted, ...]
+    """What is installed, the framework first."""
     companions: tuple[Pin, ...]
+    extras: tuple[str, ...]
+    """As they were asked for."""
     base: str
     """Base image."""
+    nvcc: str | None
+    """CUDA version of the compiler that the base image brings; None without one."""
+    driver_floor: str | None
+    """Oldest NVIDIA driver for this build; None for the CPU."""
+    archs: tuple[str, ...]
+    """Device code in the build (`sm_90`, `compute_120`); () for the CPU or when not recorded."""
+    derived: bool
+    """The version is not in the tables; its row was read off the package's own metadata."""
     reasons: tuple[str, ...]
     assumptions: tuple[str, ...]
     rejected: tuple[Rejected, ...]

@@ -10,9 +10,15 @@ from dataclasses import dataclass
 
 from envkit.core.errors import TargetAbsentError
 from envkit.core.machine import Machine
+from envkit.core.proc import Command
 
 _VERSION = re.compile(r"(?P<number>\d+(?:\.\d+){0,2})(?P<free>t?)$")
 _NAME = re.compile(r"(?:python|pypy|graalpy)[\d.]*t?(?:-dbg|d)?$")
+_HANDS_ON = re.compile(r"(?:python|pypy)[^\n]*[\"' ]\$(?:@|\*|\{@\})", re.IGNORECASE)
+"""A line of a wrapper: `exec /opt/python/bin/python3 "$@"`, `docker run IMAGE python "$@"`."""
+_IS_PYTHON = re.compile(r"(?:Python|PyPy|GraalPy) \d")
+_ANSWER = 3.0
+"""Seconds that `--version` may take; a wrapper may load modules or start a container first."""
 _ISOLATED = (
     "/pipx/venvs/",
     "/pipx/.cache/",
@@ -81,7 +87,7 @@ def _asked(machine: Machine, asked: str) -> str:
     path = asked
     if asked.startswith("~/"):
         path = machine.env.get("HOME", "~") + asked[1:]
-    path = os.path.abspath(path) if machine.is_here else path
+    path = machine.absolute(path)
     if machine.ls(path) is not None:
         found = _in_environment(machine, path)
         if found:
@@ -101,13 +107,28 @@ def _asked(machine: Machine, asked: str) -> str:
 
 def _check_interpreter(machine: Machine, path: str, asked: str) -> None:
     """Refuse what must not be started with our arguments: a person's script, another program."""
-    real = os.path.realpath(machine.at(path))
+    real = machine.real(path)
     named = any(_NAME.match(os.path.basename(name)) for name in (path, real))
     runs = machine.may(path, os.X_OK)
     if named and (runs or machine.link(path) is not None):
         return
+    if runs and not named and _answers(machine, path):
+        return
     reason = "is not executable" if named else "is not a Python interpreter"
     raise TargetAbsentError(f"{asked} {reason}", todo="give the path of an interpreter, as .venv/bin/python")
+
+
+def _answers(machine: Machine, path: str) -> bool:
+    """Whether a program of another name is a Python: a wrapper that hands its arguments on to one, or a copy.
+
+    A script that does not hand its arguments on, as a person's own, is never started.
+    """
+    text = machine.read(path, 1 << 16) or ""
+    wrapper = text.startswith("#!") and _HANDS_ON.search(text) is not None
+    if not wrapper and not text.startswith("\x7fELF"):
+        return False
+    said = machine.run(Command(name="python-version", argv=(path, "--version"), limit=_ANSWER))
+    return said.ok and _IS_PYTHON.match(said.stdout or said.stderr) is not None
 
 
 def _of_version(machine: Machine, number: str, free: str) -> str:

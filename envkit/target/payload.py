@@ -31,7 +31,7 @@ def command(
     """
     return Command(
         name=name,
-        argv=(executable, str(MAIN), *arguments),
+        argv=(executable, machine.place(MAIN), *arguments),
         limit=limit,
         # Reads are read-only: no __pycache__ in a person's environment.
         env={**machine.env, "PYTHONDONTWRITEBYTECODE": "1"},

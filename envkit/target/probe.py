@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import Any
 
 import msgspec
@@ -35,6 +34,12 @@ def python_probe(executable: str, why: str = "", *, limit: float = LIMIT) -> Pro
         return _answer(machine, machine.run(call), executable, why)
 
     return Probe(name="python", field="python", limit=limit + 0.3, read=read)
+
+
+def answered(result: Result, executable: str) -> TargetPython:
+    """The target Python of a payload that ran elsewhere, as in a container. Raises ProbeStop."""
+    python: TargetPython = _answer(Machine.here(), result, executable, "")["python"]
+    return python
 
 
 def _answer(machine: Machine, result: Result, executable: str, why: str) -> dict[str, Any]:
@@ -145,7 +150,7 @@ def _unstarted(machine: Machine, python: TargetPython) -> TargetPython:
         version=".".join(version.split(".")[:3]) or None,
         prefix=prefix,
         base_prefix=home.rpartition("/bin")[0] or None,
-        base_exists=_there(machine, bare) if home else False,
+        base_exists=machine.leads(bare) if home else False,
         kind="uv" if "uv" in pairs else "venv",
         system_site_packages=pairs.get("include-system-site-packages", "").lower() == "true",
     )
@@ -159,14 +164,3 @@ def _pair(line: str) -> tuple[str, str]:
 def _name(version: str) -> str:
     """`python3.12` of `3.12.4`."""
     return "python" + ".".join(version.split(".")[:2])
-
-
-def _there(machine: Machine, path: str) -> bool | None:
-    """Whether a path leads to a file, links followed; None when this user may not look."""
-    try:
-        os.stat(machine.at(path))
-    except PermissionError:
-        return None
-    except (OSError, ValueError):
-        return False
-    return True

@@ -118,7 +118,7 @@ class TestDetail:
 
 class TestFormats:
     @pytest.mark.parametrize(
-        "flags", [["--json"], ["--json", "-v"], ["--format", "json", "-v", "-q"]], ids=" ".join
+        "flags", [["--json"], ["--json", "-v"], ["--format", "json", "-q"]], ids=" ".join
     )
     def test_standard_output_is_pure_json(self, flags):
         done = envkit("doctor", *flags)

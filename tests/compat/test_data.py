@@ -42,7 +42,7 @@ def rows(compat):
 
 
 def test_the_tables_are_whole(compat):
-    assert len(compat.toolkits) == 24
+    assert len(compat.toolkits) == 25
     assert [row.version.rsplit(".", 1)[0] for row in compat.torch] == [
         *[f"2.{minor}" for minor in range(15, -1, -1)],
         "1.13",

@@ -72,7 +72,7 @@ UNKNOWN_KEYS = [
         "default",
         "beos",
     ),
-    ("tensorflow.toml", "build_source = 'tested'", "build_source = 'tested'\nkeras = '3'", "keras"),
+    ("tensorflow.toml", "build_source = 'tested'", "build_source = 'tested'\nkeres = '3'", "keres"),
     ("images.toml", "cuda = '12.6'\n", "cuda = '12.6'\nos = 'x'\n", "12.6", "os"),
     ("images.toml", "how = 'documented'\n", "how = 'documented'\nwho = 'me'\n", "sources", "who"),
 ]
@@ -85,8 +85,8 @@ MISSING_KEYS = [
     ("gpus.toml", "source = 'cuda-gpus'\ngpus", "gpus", "source", "missing key"),
     (
         "torch.toml",
-        "torchvision = '0.29.2'\nsource = 'wheel'\n",
-        "torchvision = '0.29.2'\n",
+        "claimed = ['torchcodec']\nsource = 'wheel'\n",
+        "claimed = ['torchcodec']\n",
         "2.15.0",
         "source",
     ),
@@ -137,7 +137,7 @@ DANGLING = [
         "2.15.0",
         "linux-x86_64",
     ),
-    ("torch.toml", "archs_source = 'wheel-sm'", "archs_source = 'wheel-ms'", "2.15.0", "wheel-ms"),
+    ("torch.toml", "archs_source = 'wheel-list'", "archs_source = 'wheel-lits'", "2.15.0", "wheel-lits"),
     ("tensorflow.toml", "cuda = '12.5'", "cuda = '12.7'", "2.21.0", "cuda", "12.7"),
     ("images.toml", "cuda = '12.6'", "cuda = '12.7'", "12.7"),
 ]

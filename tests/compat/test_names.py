@@ -46,6 +46,10 @@ NVML = [
 TYPED = [
     ("4090", "NVIDIA GeForce RTX 4090", "8.9"),
     ("rtx4090", "NVIDIA GeForce RTX 4090", "8.9"),
+    ("4070 ti super", "NVIDIA GeForce RTX 4070 Ti SUPER", "8.9"),
+    ("1660super", "NVIDIA GeForce GTX 1660 SUPER", "7.5"),
+    ("gtx1080ti", "NVIDIA GeForce GTX 1080 Ti", "6.1"),
+    ("gh200", "NVIDIA GH200 480GB", "9.0"),
     ("RTX-4090 24GB", "NVIDIA GeForce RTX 4090", "8.9"),
     ("gtx 1080 ti", "NVIDIA GeForce GTX 1080 Ti", "6.1"),
     ("GTX 1080Ti 11GB", "NVIDIA GeForce GTX 1080 Ti", "6.1"),

@@ -20,6 +20,7 @@ TABLE = {
     "PROOF_FAILED": 9,
     "CHILD_FAILED": 10,
     "INTERRUPTED": 130,
+    "TERMINATED": 143,
 }
 """Scripts rely on these; a number that changes breaks them."""
 
@@ -39,7 +40,12 @@ def test_every_error_is_listed_once_with_a_code_of_its_own():
     assert len(ERRORS) == len(defined)
     codes = [error.exit_code for error in ERRORS]
     assert len(set(codes)) == len(codes)
-    assert set(ExitCode) - set(codes) == {ExitCode.OK, ExitCode.PROBLEM, ExitCode.INTERRUPTED}
+    assert set(ExitCode) - set(codes) == {
+        ExitCode.OK,
+        ExitCode.PROBLEM,
+        ExitCode.INTERRUPTED,
+        ExitCode.TERMINATED,
+    }
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from envkit.facts.container_model import CdiSpec, Containers, Docker, Toolkit
 from envkit.facts.gpu_model import (
+    Amd,
     CudaOnMachine,
     Ecc,
     GpuProcess,
@@ -16,6 +17,7 @@ from envkit.facts.gpu_model import (
 )
 from envkit.facts.host_model import Cpu, Host, Limit, Limits, Memory, Processes, Scheduler
 from envkit.facts.model import ProbeStatus, Snapshot
+from envkit.facts.network_model import Network
 from envkit.facts.python_model import TargetPython
 from tests.doctor.change import changed, with_env
 from tests.doctor.parts import (
@@ -58,6 +60,9 @@ def healthy_workstation() -> Snapshot:
             reboot_required=False,
             reboot_packages=(),
             kernels_installed=("6.8.0-63-generic", "6.8.0-64-generic"),
+            clock=1_795_255_200,
+            clock_synchronized=True,
+            suspends=0,
             cmdline="",
             iommu_groups=30,
             compiler="gcc",
@@ -73,6 +78,7 @@ def healthy_workstation() -> Snapshot:
             numa_nodes=1,
             flags=("avx", "avx2", "avx512f", "fma"),
             governor="powersave",
+            scaling_driver="amd-pstate-epp",
             affinity=32,
             cpuset=32,
             cgroup="v2",
@@ -158,6 +164,14 @@ def healthy_workstation() -> Snapshot:
             ),
             daemon_json_runtimes=("nvidia",),
             selinux="disabled",
+            kubelet=False,
+        ),
+        amd=Amd(targets=("gfx1036",), kfd_accessible=True),
+        network=Network(
+            interfaces=("docker0", "enp5s0", "lo"),
+            own_name_is_loopback=True,
+            local_authorities=0,
+            authority_files=(),
         ),
         env=(),
     )

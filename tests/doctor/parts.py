@@ -32,6 +32,8 @@ PROBES = [
     "memory",
     "limits",
     "pci",
+    "amd",
+    "network",
     "kernel-log",
     "environment",
 ]
@@ -96,6 +98,7 @@ def pci(address: str, device_id: str, name: str, **more: object) -> PciGpu:
         "max_link_speed": 16.0,
         "enabled": True,
         "is_vf": False,
+        "iommu": "DMA-FQ",
         **more,
     }
     return PciGpu(address=address, device_id=device_id, name=name, **facts)  # type: ignore[arg-type]
@@ -249,6 +252,8 @@ def python_facts() -> TargetPython:
         torch=torch_facts("2.14.1+cu130", "13.0"),
         openmp=(),
         libstdcxx="3.4.33",
+        glibcxx_needed="3.4.22",
+        glibcxx_needed_by=f"{SITE}/torch/lib/libtorch_python.so",
         read=True,
     )
 

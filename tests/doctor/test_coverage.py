@@ -11,6 +11,7 @@ from envkit.doctor.judge import _os_slots as os_slots
 from envkit.doctor.judge import judge
 from envkit.doctor.rules import RULES, key_of
 from tests.doctor import (
+    test_amd,
     test_container,
     test_cpu_build,
     test_deep,
@@ -20,11 +21,16 @@ from tests.doctor import (
     test_hardware,
     test_host,
     test_libraries,
+    test_loaded,
+    test_network,
+    test_orchestration,
     test_packages,
     test_python,
+    test_ranks,
     test_reach,
     test_selection,
     test_settings,
+    test_tuning,
     test_wsl,
 )
 from tests.doctor.cases import Case
@@ -45,7 +51,13 @@ CASES: tuple[Case, ...] = (
     *test_host.CASES,
     *test_wsl.CASES,
     *test_container.CASES,
+    *test_orchestration.CASES,
+    *test_amd.CASES,
+    *test_tuning.CASES,
+    *test_ranks.CASES,
+    *test_network.CASES,
     *test_deep.CASES,
+    *test_loaded.CASES,
 )
 MUTATIONS = tuple(case for case in CASES if case.flips)
 KEYS = tuple(key_of(rule) for rule in RULES)

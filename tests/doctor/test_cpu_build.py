@@ -12,6 +12,7 @@ from envkit.facts.python_model import TensorflowFacts
 from tests.doctor.build import cpu_python
 from tests.doctor.cases import CONTAINER, LAPTOP, WORKSTATION, apart, check, fine, flip, ill, unsure
 from tests.doctor.change import changed, unread
+from tests.doctor.further import healthy_windows
 from tests.doctor.machines import (
     healthy_ci,
     healthy_conda,
@@ -20,7 +21,7 @@ from tests.doctor.machines import (
     healthy_spark,
     healthy_tensorflow,
 )
-from tests.doctor.parts import SITE, torch_facts
+from tests.doctor.parts import SITE, package, torch_facts
 
 CPU = cpu_python(WORKSTATION.python)
 TF_CPU = TensorflowFacts(version="2.21.0", path=f"{SITE}/tensorflow", is_cuda=False, cuda="", archs=())
@@ -36,6 +37,11 @@ CONDA_TF = changed(
     "python.conda_packages",
     (replace(CONDA.python.conda_packages[0], name="tensorflow-base"),),
 )
+
+BARE = (package("pip", "26.0"),)
+EMPTY = changed(WORKSTATION, "python.distributions", BARE, "python.torch", None)
+WINDOWS = healthy_windows()
+TF_AFTER = (package("tensorflow", "2.15.0"), package("numpy", "1.26.4"))
 
 CASES = (
     # cpu-only-wheel
@@ -53,6 +59,20 @@ CASES = (
         changed(WORKSTATION, "python", CPU, "nvml", NO_NVML),
         "AD102 [GeForce RTX 4090]",
         fix=("First make the driver work",),
+    ),
+    ill(
+        cpu_build.cpu_only_wheel,
+        "the driver does not work, and no pci.ids names the GPU",
+        changed(
+            WORKSTATION,
+            "python",
+            CPU,
+            "nvml",
+            NO_NVML,
+            "pci",
+            tuple(replace(gpu, name=None) for gpu in WORKSTATION.pci or ()),
+        ),
+        "this machine has an NVIDIA GPU at 0000:",
     ),
     ill(
         cpu_build.cpu_only_wheel,
@@ -138,6 +158,56 @@ CASES = (
         "no NVIDIA GPU",
     ),
     unsure(cpu_build.conda_solver_cpu_build, "packages were not read", unread(CONDA, "python")),
+    # no-framework
+    flip(
+        cpu_build.no_framework,
+        WORKSTATION,
+        "python.distributions",
+        BARE,
+        "python.torch",
+        None,
+        severity="note",
+        says=("NVIDIA GeForce RTX 4090 is here", "/home/person/train/.venv/bin/python"),
+        fix=("pip install torch==", "envkit doctor --python PATH"),
+        because="torch is its files and its metadata",
+    ),
+    ill(
+        cpu_build.no_framework,
+        "the system's Python",
+        changed(EMPTY, "python.externally_managed", True, "python.kind", "system"),
+        severity="note",
+        fix=("python -m pip install torch==", "-m venv .venv"),
+    ),
+    ill(
+        cpu_build.no_framework,
+        "a driver for which there is none",
+        changed(EMPTY, "nvml.driver_version", "390.157"),
+        severity="note",
+        fix=("update the driver",),
+    ),
+    fine(cpu_build.no_framework, "torch", WORKSTATION),
+    fine(
+        cpu_build.no_framework,
+        "one that is damaged is another matter",
+        changed(EMPTY, "python.distributions", (replace(package("torch", "2.14.1"), broken="no METADATA"),)),
+    ),
+    apart(cpu_build.no_framework, "no GPU", changed(LAPTOP, "python", EMPTY.python), "no NVIDIA GPU"),
+    unsure(cpu_build.no_framework, "packages were not read", unread(WORKSTATION, "python")),
+    # tf-windows-native-no-gpu
+    flip(
+        cpu_build.tf_windows_native_no_gpu,
+        WINDOWS,
+        "python.distributions",
+        TF_AFTER,
+        says=("TensorFlow 2.15.0 on Windows",),
+        fix=("WSL",),
+    ),
+    fine(cpu_build.tf_windows_native_no_gpu, "the last with a GPU", WINDOWS),
+    apart(cpu_build.tf_windows_native_no_gpu, "Linux", WORKSTATION),
+    apart(
+        cpu_build.tf_windows_native_no_gpu, "no TensorFlow", changed(WINDOWS, "python.distributions", BARE)
+    ),
+    unsure(cpu_build.tf_windows_native_no_gpu, "packages were not read", unread(WINDOWS, "python")),
 )
 
 

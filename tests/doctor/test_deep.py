@@ -21,6 +21,7 @@ TORCH = DeepCheck(
     version="2.14.1",
     devices=("cpu", "cuda:0"),
     smoke=(MATMUL,),
+    libraries=(),
 )
 IMPORT = DeepCheck(
     framework="torch",
@@ -37,8 +38,31 @@ TRIED = replace(
     WORKSTATION, probes=(*WORKSTATION.probes, ProbeStatus(name="deep", state="timeout", detail=WHY))
 )
 FAILED, SMOKE = deep.framework_import_failed, deep.device_smoke_failed
+SLEPT = changed(DEEP, "host.suspends", 3)
+AFTER_SLEEP = SmokeResult(
+    device="cuda:0",
+    op="start",
+    dtype="float32",
+    ok=False,
+    detail="RuntimeError: CUDA unknown error - this may be",
+)
+UVM = deep.suspend_resume_uvm
 
 CASES = (
+    # suspend-resume-uvm
+    flip(
+        UVM,
+        SLEPT,
+        "deep[0].smoke[0]",
+        AFTER_SLEEP,
+        says=("unknown error", "slept 3 times"),
+        fix=("rmmod nvidia_uvm",),
+    ),
+    fine(UVM, "CUDA works", SLEPT),
+    fine(UVM, "another error", changed(SLEPT, "deep[0].smoke[0]", replace(MATMUL, ok=False))),
+    apart(UVM, "never slept", DEEP),
+    apart(UVM, "not asked for", WORKSTATION, "--deep"),
+    unsure(UVM, "not finished", TRIED),
     # framework-import-failed
     flip(
         FAILED,

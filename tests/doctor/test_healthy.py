@@ -8,12 +8,13 @@ from envkit.doctor.judge import fails, judge, verdict
 from envkit.facts.gpu_model import Nvml
 from tests.doctor.build import healthy_hybrid, healthy_laptop, healthy_slurm, healthy_workstation
 from tests.doctor.change import changed, with_packages
+from tests.doctor.further import FURTHER
 from tests.doctor.machines import HEALTHY
 from tests.doctor.parts import package
 from tests.doctor.test_cpu_build import TF_CPU
 
 
-@pytest.mark.parametrize("machine", HEALTHY, ids=lambda machine: machine.__name__)
+@pytest.mark.parametrize("machine", (*HEALTHY, *FURTHER), ids=lambda machine: machine.__name__)
 def test_nothing_is_wrong_or_unknown(machine, compat):
     findings = judge(machine(), compat)
     wrong = [(f.key, f.summary or f.why_unknown) for f in findings if f.outcome in ("problem", "unknown")]

@@ -227,7 +227,12 @@ def keys(rules):
         (
             (),
             ("framework", "hardware", "python", "host", "container"),
-            {key for key, e in catalogue().items() if e.family == "driver"},
+            {
+                key
+                for key, e in catalogue().items()
+                if e.family in ("driver", "network", "distributed", "windows", "loader", "runtime")
+                and key in {key_of(rule) for rule in RULES}
+            },
         ),
     ],
 )

@@ -218,7 +218,7 @@ CASES = (
     apart(
         libraries.gcc_too_new_for_nvcc,
         "a limit that nobody wrote down",
-        changed(NVCC, "cuda.nvcc_version", "13.3.1"),
+        changed(NVCC, "cuda.nvcc_version", "13.6.0"),
     ),
     unsure(libraries.gcc_too_new_for_nvcc, "not read", unread(WORKSTATION, "cuda")),
     # triton-no-gcc

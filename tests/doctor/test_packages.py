@@ -61,6 +61,20 @@ CASES = (
     ),
     ill(
         VISION,
+        "from an index of its own",
+        pair("2.9.1+cu126", "0.21.0+cu126"),
+        "torchvision 0.21.0+cu126",
+        fix=("torchvision==0.24.1 --index-url https://download.pytorch.org/whl/cu126",),
+    ),
+    ill(
+        VISION,
+        "from nobody knows where",
+        pair("2.9.1+vendor", "0.21.0"),
+        "torchvision 0.21.0",
+        fix=("torch and torchvision again",),
+    ),
+    ill(
+        VISION,
         "by its own requirement",
         pair("2.15.0+cu132", "0.29.0+cu132", "torch==2.14.0"),
         "torch==2.14.0",

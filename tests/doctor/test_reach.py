@@ -9,6 +9,7 @@ from envkit.facts.gpu_model import DeviceNode, Gpu, Nvml, Xid
 from envkit.facts.host_model import Scheduler
 from tests.doctor.cases import CONTAINER, LAPTOP, SERVER, WORKSTATION, apart, check, fine, flip, ill, unsure
 from tests.doctor.change import changed, unread
+from tests.doctor.further import silent_gpu
 from tests.doctor.machines import healthy_jetson, healthy_passthrough, healthy_wsl
 from tests.doctor.parts import nodes
 
@@ -87,6 +88,28 @@ CASES = (
         changed(WORKSTATION, "nvml", Nvml(state="driver-not-loaded")),
     ),
     unsure(reach.gpu_fell_off_bus, "NVML was not asked", unread(WORKSTATION, "nvml")),
+    flip(
+        reach.gpu_fell_off_bus,
+        SERVER,
+        "nvml",
+        silent_gpu(SERVER, 3),
+        says=("GPU 3 (NVIDIA H100 80GB HBM3) did not answer", "7 of 8 GPUs did"),
+        fix=("nvidia-smi -i 3",),
+    ),
+    unsure(
+        reach.gpu_fell_off_bus,
+        "the library crashed at one of them",
+        changed(
+            SERVER,
+            "nvml.gpus[4].state",
+            "error",
+            "nvml.gpus[4].error",
+            "not read to its end",
+            "nvml.state",
+            "failed",
+        ),
+        "GPU 4 (NVIDIA H100 80GB HBM3): not read to its end",
+    ),
     # uvm-node-missing
     flip(
         reach.uvm_node_missing,

@@ -120,6 +120,22 @@ CASES = (
     ),
     apart(selection.bad_env_var, "no GPU", with_env(LAPTOP, CUDA_LAUNCH_BLOCKING="1")),
     unsure(selection.bad_env_var, "the environment was not read", unread(SERVER, "env", probe="environment")),
+    ill(
+        selection.bad_env_var,
+        "no number of threads, and no GPU",
+        with_env(LAPTOP, OMP_NUM_THREADS="abc"),
+        "OMP_NUM_THREADS=abc",
+        severity="warning",
+        fix=("unset OMP_NUM_THREADS",),
+    ),
+    ill(
+        selection.bad_env_var,
+        "no threads at all",
+        with_env(WORKSTATION, OMP_NUM_THREADS="0"),
+        "OMP_NUM_THREADS=0",
+        severity="warning",
+    ),
+    fine(selection.bad_env_var, "threads of nested regions", with_env(WORKSTATION, OMP_NUM_THREADS="8, 2")),
     # slurm-no-gpu-allocated
     flip(
         selection.slurm_no_gpu_allocated,

@@ -42,7 +42,7 @@ def engine(folder: Path) -> Iterator[Path]:
 def doctor(env: dict[str, str]) -> dict[str, object]:
     """What doctor says of Docker there."""
     done = subprocess.run(
-        [sys.executable, "-m", "envkit.cli.main", "doctor", "--json", "-v"],
+        [sys.executable, "-m", "envkit.cli.main", "doctor", "--json", "-v", "--limit", "20"],
         env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     docker: dict[str, object] = json.loads(done.stdout)["snapshot"]["containers"]["docker"]

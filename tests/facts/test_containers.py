@@ -132,6 +132,9 @@ def test_a_path_that_could_not_be_looked_at(tmp_path):
     [
         ({"DOCKER_HOST": "tcp://ada:secret@10.0.0.7:2376"}, "remote", "tcp://***@10.0.0.7:2376"),
         ({"DOCKER_HOST": "ssh://box"}, "remote", "ssh://box"),
+        ({"DOCKER_HOST": "garbage"}, "failed", "garbage"),
+        ({"DOCKER_HOST": "unix://docker.sock"}, "failed", "unix://docker.sock"),
+        ({"DOCKER_HOST": "tcp://"}, "failed", "tcp://"),
         ({"DOCKER_CONTEXT": "lab"}, "remote", "context lab"),
         ({"DOCKER_CONTEXT": "default"}, "not-running", "unix:///var/run/docker.sock"),
         (
@@ -149,6 +152,12 @@ def test_a_path_that_could_not_be_looked_at(tmp_path):
 def test_which_engine_is_meant(tmp_path, env, state, endpoint):
     docker = docker_engine.read_docker(bare(tmp_path, env), "/usr/bin/docker")
     assert (docker.state, docker.endpoint) == (state, endpoint)
+
+
+def test_an_address_that_is_none_is_told_with_what_it_may_be(tmp_path):
+    docker = docker_engine.read_docker(bare(tmp_path, {"DOCKER_HOST": "ada:secret@box"}), "")
+    assert "DOCKER_HOST=" in docker.detail and "unix:///PATH" in docker.detail
+    assert "secret" not in repr(docker)
 
 
 def test_the_rootless_socket_when_there_is_no_other(tmp_path):

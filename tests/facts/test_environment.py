@@ -32,6 +32,19 @@ def test_what_matters_is_kept():
     assert values(wanted) == wanted
 
 
+def test_terraforms_variables_are_not_tensorflows():
+    others = (
+        "TF_CLI_CONFIG_FILE",
+        "TF_VAR_db_password",
+        "TF_LOG",
+        "TF_LOG_PATH",
+        "TF_DATA_DIR",
+        "TF_WORKSPACE",
+    )
+    ours = ("TF_CPP_MIN_LOG_LEVEL", "TF_FORCE_GPU_ALLOW_GROWTH", "TF_CONFIG", "TF_GPU_ALLOCATOR")
+    assert values(dict.fromkeys((*others, *ours), "x")) == dict.fromkeys(ours, "x")
+
+
 def test_what_does_not_is_not_read():
     assert (
         values(

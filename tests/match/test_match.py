@@ -138,3 +138,9 @@ def test_any_mixture_of_messages_is_ranked(parts: list[str], between: str) -> No
     causes = explain_text(between.join(parts)).causes
     assert len({match.key for match in causes}) == len(causes) <= 8
     assert all(match.evidence for match in causes)
+
+
+def test_a_log_that_was_not_written_to_its_end_is_in_no_other_encoding():
+    message = b"RuntimeError: The NVIDIA driver on your system is too old (found version 11040).\n"
+    found = explain_text(b"\0" * 100_000 + message)
+    assert [match.key for match in found.causes] == ["driver-too-old"]

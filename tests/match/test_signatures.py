@@ -13,6 +13,10 @@ from envkit.match.lines import LONGEST, letters, prefilter
 from envkit.match.match import explain_text
 
 WITHOUT_TEXT = {
+    "application-clocks-low": "makes programs slow, and says nothing",
+    "gpus-differ": "makes programs slow, and says nothing",
+    "numa-remote": "makes programs slow, and says nothing",
+    "persistence-off": "makes programs start slowly, and says nothing",
     "framework-import-failed": "a finding of the deep check; a text has the import's own error",
     "device-smoke-failed": "a finding of the deep check; a text has the operation's own error",
 }

@@ -140,7 +140,20 @@ def reports(texts: st.SearchStrategy[str], floats: st.SearchStrategy[float]) -> 
         r.Report,
         command=texts,
         verdict=st.sampled_from(
-            ("healthy", "problems", "unknown", "faulty", "same", "faster", "slower", "inconclusive")
+            (
+                "healthy",
+                "problems",
+                "unknown",
+                "faulty",
+                "same",
+                "faster",
+                "slower",
+                "inconclusive",
+                "planned",
+                "refused",
+                "built",
+                "drifted",
+            )
         ),
         headline=texts,
         findings=many(findings),

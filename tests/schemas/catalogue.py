@@ -9,6 +9,7 @@ from envkit.cli.explained import Causes
 from envkit.core.report import Report
 from envkit.diagnose.model import Diagnosis
 from envkit.doctor.answer import Answer
+from envkit.doctor.fleet.model import Fleet
 from envkit.facts.model import Snapshot
 from envkit.match.model import Explanation
 from envkit.resolve.model import Plan, Refusal
@@ -17,6 +18,7 @@ SCHEMAS: dict[str, Any] = {
     "report": Report,
     "snapshot": Snapshot,
     "doctor": Answer,
+    "fleet": Fleet,
     "causes": Causes,
     "explanation": Explanation,
     "plan": Plan,

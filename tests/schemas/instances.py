@@ -35,11 +35,25 @@ from envkit.diagnose.model import (
     Where,
 )
 from envkit.doctor.answer import Answer
+from envkit.doctor.fleet.model import (
+    Deviation,
+    Difference,
+    Fleet,
+    FleetFinding,
+    Group,
+    NodeVerdict,
+    Odd,
+    Side,
+    Split,
+    Unread,
+    Unreadable,
+    Variant,
+)
 from envkit.facts.gpu_model import Gpu, Nvml, PciGpu
 from envkit.facts.host_model import Cpu, Host, Memory
 from envkit.facts.model import EnvVar, ProbeStatus, Snapshot
 from envkit.match.model import Explanation, Match
-from envkit.resolve.model import Lock, Pin, Plan, PlanTarget, Refusal, Rejected
+from envkit.resolve.model import Lock, Pin, Plan, PlanTarget, Refusal, Rejected, Wanted
 
 EVIDENCE = (Evidence(what="driver", value="525.60", source="/proc/driver/nvidia/version"),)
 FIX = (FixStep(say="Install a newer driver", run="sudo apt install nvidia-driver"), FixStep(say="Reboot"))
@@ -107,6 +121,60 @@ INSTANCES: dict[str, Any] = {
     ),
     "snapshot": SNAPSHOT,
     "doctor": Answer(verdict="problems", findings=FINDINGS, snapshot=SNAPSHOT),
+    "fleet": Fleet(
+        verdict="problems",
+        nodes=(NodeVerdict(name="n1", verdict="problems", group=0, problems=("driver-too-old",)),),
+        groups=(
+            Group(
+                label="8 x H100",
+                nodes=("n1", "n2"),
+                alike=1,
+                splits=(
+                    Split(
+                        facts=("host.kernel",),
+                        labels=("kernel",),
+                        sides=(Side(nodes=("n1",), values=("6.8",)), Side(nodes=("n2",), values=("6.5",))),
+                    ),
+                ),
+            ),
+        ),
+        odd=(
+            Odd(
+                node="n1",
+                group=0,
+                score=6.0,
+                because=(
+                    Deviation(fact="host.kernel", label="kernel", value="6.5", instead="6.8", weight=6.0),
+                ),
+            ),
+        ),
+        differences=(
+            Difference(
+                fact="host.kernel",
+                label="kernel",
+                group=0,
+                weight=6.0,
+                majority="6.8",
+                share=0.5,
+                others=(Variant(value="6.5", nodes=("n1",)),),
+            ),
+        ),
+        unread=(Unread(fact="nvml", label="nvml", group=0, nodes=("n2",)),),
+        findings=(
+            FleetFinding(
+                key="driver-too-old",
+                outcome="problem",
+                severity="error",
+                nodes=("n1",),
+                everywhere=False,
+                example="n1",
+                finding=FINDINGS[0],
+            ),
+        ),
+        ok=("nouveau",),
+        not_applicable=("wsl1",),
+        unreadable=(Unreadable(source="n3.json", why="is empty"),),
+    ),
     "causes": Causes(causes=tuple(catalogue().values())),
     "explanation": Explanation(
         causes=(
@@ -124,8 +192,14 @@ INSTANCES: dict[str, Any] = {
         platform="linux-x86_64",
         glibc="2.28",
         targets=(PlanTarget(driver="570.86", gpus=("RTX 4090",), compute_capabilities=("8.9",)),),
+        requirements=(Wanted(requirement="torch==2.9.0"),),
         companions=(Pin(name="torchvision", version="0.24.0"),),
-        base="ubuntu:24.04",
+        extras=("torchvision",),
+        base="python:3.12-slim-trixie",
+        nvcc=None,
+        driver_floor="525.60.13",
+        archs=("sm_89",),
+        derived=False,
         reasons=("the driver offers CUDA 12.8",),
         assumptions=(),
         rejected=REJECTED,

@@ -28,7 +28,8 @@ FIELDS = {
     "report": "schema command verdict findings sections notes",
     "snapshot": "schema envkit taken probes host scheduler cpu memory limits processes storage pci driver"
     " nvml xids cuda libraries python deep containers env",
-    "doctor": "schema verdict findings snapshot",
+    "doctor": "schema verdict findings snapshot applied new_problems",
+    "fleet": "schema verdict nodes groups odd differences findings unreadable",
     "causes": "schema causes",
     "explanation": "schema causes",
     "plan": "schema framework version cuda source python platform glibc targets companions base reasons"
@@ -44,7 +45,7 @@ INNER = {
         "key outcome severity confidence evidence explains fix verify why_unknown",
     ),
     "evidence": (Evidence, "what value source"),
-    "fix step": (FixStep, "say run"),
+    "fix step": (FixStep, "say run apply"),
     "section": (report.Section, "title blocks"),
     "table": (report.Table, "columns rows"),
     "column": (report.Column, "title unit"),
@@ -191,7 +192,7 @@ class TestWords:
 class TestJsonOfTheCommands:
     def test_explanation(self):
         (cause,) = json.loads(dumps(INSTANCES["explanation"]))["causes"]
-        assert set(cause) == {"key", "confidence", "evidence", "deciding_fact"}
+        assert set(cause) == {"key", "confidence", "evidence", "deciding_fact", "fix"}
 
     def test_nothing_recognised_is_an_empty_list(self):
         assert json.loads(dumps(Explanation(causes=())))["causes"] == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from envkit.core.errors import TargetAbsentError
 from envkit.core.machine import Machine
 from envkit.core.proc import Command, Result
+from envkit.doctor.gather import gather
 from envkit.target import locate
 from envkit.target.locate import Target
 
@@ -87,6 +91,55 @@ def test_asked_and_not_there(tree, tmp_path, asked, said):
     with pytest.raises(TargetAbsentError, match=said) as error:
         locate(machine, asked)
     assert error.value.todo
+
+
+WRAPPER = """#!/bin/sh
+export LAB=1
+exec {python} "$@"
+"""
+
+
+def wrapper(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def test_a_wrapper_that_hands_its_arguments_on_to_a_python_is_one(tmp_path):
+    lab = wrapper(tmp_path / "lab", WRAPPER.format(python=sys.executable))
+    assert locate(Machine.here(), str(lab)).executable == str(lab)
+    snapshot = gather(Machine.here(), python=str(lab), budget=30)
+    assert snapshot.python is not None and snapshot.python.read
+    assert snapshot.python.version == platform.python_version()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#!/bin/sh\ntouch {mark}\npython train.py\n",
+        '#!/bin/sh\ntouch {mark}\nexec tail "$@"\n',
+        "#!/usr/bin/env python3\nopen('{mark}', 'w')\n",
+        "touch {mark}\n",
+    ],
+    ids=["runs a script", "another program", "a script of Python", "no first line"],
+)
+def test_a_script_of_a_person_is_not_started(tmp_path, text):
+    mark = tmp_path / "started"
+    script = wrapper(tmp_path / "train", text.format(mark=mark))
+    with pytest.raises(TargetAbsentError, match="not a Python interpreter"):
+        locate(Machine.here(), str(script))
+    assert not mark.exists()
+
+
+def test_a_wrapper_whose_python_is_gone_is_refused(tmp_path):
+    lab = wrapper(tmp_path / "lab", WRAPPER.format(python="/nowhere/python3"))
+    with pytest.raises(TargetAbsentError, match="not a Python interpreter"):
+        locate(Machine.here(), str(lab))
+
+
+def test_another_program_is_refused():
+    with pytest.raises(TargetAbsentError, match="not a Python interpreter"):
+        locate(Machine.here(), shutil.which("ls") or "/bin/ls")
 
 
 def test_not_executable(tree, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from envkit.compat import Compat
 from envkit.core import text
 from envkit.doctor import views
@@ -9,6 +11,7 @@ from envkit.doctor.outcome import Outcome, fact, not_applicable, ok, problem, un
 from envkit.facts.model import Snapshot
 
 _DEEP = "only with --deep"
+_UNKNOWN_ERROR = re.compile(r"CUDA unknown error|cudaErrorUnknown|CUDA_ERROR_UNKNOWN")
 
 
 def _not_run(snapshot: Snapshot) -> Outcome:
@@ -72,4 +75,25 @@ def device_smoke_failed(snapshot: Snapshot, compat: Compat) -> Outcome:
     return ok(f"{text.plural(ran, 'small computation')} agree with a float64 reference")
 
 
-RULES = (framework_import_failed, device_smoke_failed)
+def suspend_resume_uvm(snapshot: Snapshot, compat: Compat) -> Outcome:
+    """CUDA fails with an unknown error after the machine slept."""
+    if snapshot.deep is None:
+        return _not_run(snapshot)
+    slept = snapshot.host.suspends if snapshot.host is not None else None
+    if not slept:
+        return not_applicable("this machine has not slept since it started, as far as is known")
+    for check in snapshot.deep:
+        told = (check.error or "", *(result.detail for result in check.smoke or () if not result.ok))
+        said = next((one for one in told if _UNKNOWN_ERROR.search(one)), None)
+        if said is not None and views.usable_nvidia(snapshot):
+            return problem(
+                f"{check.framework} meets CUDA's unknown error, and this machine slept "
+                f"{text.plural(slept, 'time')} since it started",
+                fact(check.framework, text.one_line(said, limit=400), "smoke test"),
+                fact("times slept since boot", slept, "/sys/power/suspend_stats/success"),
+                confidence=0.8,
+            )
+    return ok("CUDA works after the machine slept")
+
+
+RULES = (framework_import_failed, device_smoke_failed, suspend_resume_uvm)

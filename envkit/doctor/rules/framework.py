@@ -38,7 +38,9 @@ def _no_build(snapshot: Snapshot, name: str | None = None) -> Outcome:
     return not_applicable(_NO_CUDA_BUILD)
 
 
-def torch_install(snapshot: Snapshot, compat: Compat, *, ignore_driver: bool = False) -> str | None:
+def torch_install(
+    snapshot: Snapshot, compat: Compat, *, ignore_driver: bool = False, fresh: bool = False
+) -> str | None:
     """The pip command for the newest torch that runs on this machine's driver, GPUs, Python and libc, with
     the torchvision and torchaudio that go with it where they are installed.
 
@@ -64,7 +66,8 @@ def torch_install(snapshot: Snapshot, compat: Compat, *, ignore_driver: bool = F
     pins = [f"{n}=={v}" for n, v in companions.items() if v and views.distribution(snapshot, n)]
     index = ["--index-url", choices[0].index_url] if choices[0].index_url else []
     python = snapshot.python.executable if snapshot.python is not None else "python"
-    words = [python, "-m", "pip", "install", "--force-reinstall", choices[0].requirement, *pins, *index]
+    forced = () if fresh else ("--force-reinstall",)
+    words = [python, "-m", "pip", "install", *forced, choices[0].requirement, *pins, *index]
     return " ".join(map(shell_word, words))
 
 
@@ -85,7 +88,8 @@ def driver_too_old(snapshot: Snapshot, compat: Compat) -> Outcome:
     if driver is None:
         return unknown(f"the driver's version could not be read: {views.because(snapshot, 'nvml', 'driver')}")
     in_force = _with_forward_compat(snapshot, driver[0])
-    platform = "windows" if views.is_wsl(snapshot) else "linux"
+    windows = views.is_wsl(snapshot) or views.system(snapshot) == "Windows"
+    platform = "windows" if windows else "linux"
     not_listed = None
     for build in builds:
         floor = driver_floor(compat, build.cuda or "", platform=platform)

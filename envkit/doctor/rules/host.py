@@ -59,7 +59,7 @@ def cpu_quota_below_threads(snapshot: Snapshot, compat: Compat) -> Outcome:
         return unknown("how many CPUs this process sees could not be read")
     # `4,2` gives the threads of nested regions too; the outermost come first.
     asked = (views.env(snapshot, "OMP_NUM_THREADS") or "").partition(",")[0].strip()
-    threads = int(asked) if asked.isdigit() and int(asked) > 0 else visible
+    threads = views.whole(asked) or visible
     evidence = [
         fact("CPUs that programs see", visible, "affinity"),
         fact("CPUs that the quota allows", text.count(cpu.quota), f"cgroup {cpu.cgroup}"),

@@ -14,18 +14,25 @@ from envkit.compat import (
 )
 from envkit.doctor import views
 from envkit.doctor.outcome import Outcome, fact, not_applicable, ok, problem, unknown
+from envkit.doctor.rules import loaded
 from envkit.facts.gpu_model import Library
 from envkit.facts.model import Snapshot
 
 
 def shadowed_libs_ld_library_path(snapshot: Snapshot, compat: Compat) -> Outcome:
-    """A CUDA library on LD_LIBRARY_PATH comes before the one that the framework ships."""
+    """A CUDA library from elsewhere is loaded, or would be, in place of the one that the framework ships."""
     if snapshot.libraries is None:
         return unknown(views.because(snapshot, "python"))
     if not any(build.cuda for build in views.builds(snapshot)):
         return not_applicable("no CUDA build of a framework in the target Python")
+    seen = loaded.shadowing(snapshot)
+    if seen is not None:
+        return seen
+    settled = loaded.settled(snapshot)
     by_soname: dict[str, list[Library]] = {}
     for library in snapshot.libraries:
+        if library.soname in settled:
+            continue  # what was loaded outranks what would be
         by_soname.setdefault(library.soname, []).append(library)
     for soname, providers in by_soname.items():
         first = min(providers, key=lambda library: library.order)
@@ -45,6 +52,8 @@ def shadowed_libs_ld_library_path(snapshot: Snapshot, compat: Compat) -> Outcome
             confidence=0.9 if first.version else 0.7,
             folder=first.path.rpartition("/")[0],
         )
+    if settled:
+        return ok("what the frameworks ship is what was loaded")
     return ok("LD_LIBRARY_PATH hides no library that a framework ships")
 
 
@@ -208,7 +217,7 @@ def gcc_too_new_for_nvcc(snapshot: Snapshot, compat: Compat) -> Outcome:
         return unknown(views.because(snapshot, "cuda", "host"))
     if not cuda.nvcc or not host.compiler or not _compiles(snapshot):
         return not_applicable(_NOTHING_COMPILES)
-    have = re.match(r"\d+", host.compiler_version or "")
+    have = re.match(r"[0-9]{1,4}", host.compiler_version or "")
     toolkit = parse_cuda(cuda.nvcc_version)
     row = next((t for t in compat.toolkits if toolkit and parse_cuda(t.version) == toolkit), None)
     if have is None or row is None or row.gcc_max is None or "clang" in host.compiler:

@@ -8,9 +8,18 @@ from dataclasses import replace
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envkit.compat import Compat, driver_floor, driver_meets, tensorflow_release, torch_release
+from envkit.compat import (
+    Compat,
+    TorchChoice,
+    TorchRelease,
+    driver_floor,
+    driver_meets,
+    tensorflow_release,
+    torch_release,
+)
 from envkit.doctor import views
 from envkit.doctor.outcome import Outcome, fact, not_applicable, ok, problem
+from envkit.doctor.rules import loaded
 from envkit.doctor.rules.requirements import only_newer, unmet, violations
 from envkit.facts.model import Snapshot
 from envkit.facts.python_model import Distribution
@@ -38,7 +47,8 @@ def torch_torchvision_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
             expected = None
         reason = _companion_conflict(torch, companion, expected)
         if reason is not None:
-            alone = expected is not None and not _tags_differ(torch, companion)
+            index = _index(snapshot, torch, release)
+            alone = expected is not None and not _tags_differ(torch, companion) and index is not None
             return problem(
                 reason,
                 fact("torch", torch.version, torch.location),
@@ -46,6 +56,8 @@ def torch_torchvision_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
                 python=python.executable,
                 companion=f"{companion.name}=={expected}" if alone else None,
                 torch=views.public(torch.version) if alone else None,
+                index=index or None,
+                default_index="yes" if index == "" else None,
                 both=None if alone else f"torch and {companion.name}",
             )
     return missed if missed.status == "problem" else ok("torch and its companions belong together")
@@ -66,6 +78,18 @@ def _companion_conflict(torch: Distribution, companion: Distribution, expected: 
 
 def _tag(distribution: Distribution) -> str:
     return distribution.version.partition("+")[2]
+
+
+def _index(snapshot: Snapshot, torch: Distribution, release: TorchRelease | None) -> str | None:
+    """Where the companions of a torch build are; "" = the default index, None = not known."""
+    if not _tag(torch):
+        return ""
+    if release is None:
+        return None
+    for variant in release.variants:
+        if variant.tag == _tag(torch) and variant.platform == views.platform(snapshot):
+            return TorchChoice(release=release, variant=variant, kernels=()).index_url or ""
+    return None
 
 
 def _tags_differ(torch: Distribution, companion: Distribution) -> bool:
@@ -137,13 +161,17 @@ def _pinned(snapshot: Snapshot, names: str, fine: str) -> Outcome:
 
 
 def cudnn_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
-    """The installed cuDNN package is not the one that the framework was built for."""
-    return _pinned(snapshot, r"nvidia-cudnn(-cu\d+)?", "cuDNN is the pinned one")
+    """cuDNN is not the one that the framework was built for, or parts of two were loaded."""
+    return loaded.two_copies(snapshot, "cudnn", "cuDNN") or _pinned(
+        snapshot, r"nvidia-cudnn(-cu\d+)?", "cuDNN is the pinned one"
+    )
 
 
 def nccl_lib_mismatch(snapshot: Snapshot, compat: Compat) -> Outcome:
-    """The installed NCCL package is not the one that the framework was built for."""
-    return _pinned(snapshot, r"nvidia-nccl(-cu\d+)?", "NCCL is the pinned one")
+    """NCCL is not the one that the framework was built for, or two were loaded."""
+    return loaded.two_copies(snapshot, "nccl", "NCCL") or _pinned(
+        snapshot, r"nvidia-nccl(-cu\d+)?", "NCCL is the pinned one"
+    )
 
 
 def numpy2_abi(snapshot: Snapshot, compat: Compat) -> Outcome:

@@ -29,6 +29,8 @@ def each_gpu(snapshot: Snapshot, judge: Callable[[Gpu], Outcome | None], fine: s
     if not answers:
         return not_applicable("this GPU or its driver does not offer the reading")
     problems = [answer for answer in answers if answer.status == "problem"]
+    if not problems and views.unanswering(snapshot):
+        return unknown(views.because(snapshot, "nvml"))
     if not problems:
         return ok(fine)
     problems.sort(key=lambda answer: _ORDER.index(answer.severity))

@@ -166,9 +166,17 @@ def duplicate_distribution(snapshot: Snapshot, compat: Compat) -> Outcome:
                 f"{copy.name} is installed twice in one directory: {first.version} and {copy.version}",
                 fact(copy.name, f"{first.version} and {copy.version}", copy.location),
                 name=copy.name,
+                newer=_newer(first, copy),
                 python=python.executable,
             )
     return ok("no package is installed twice")
+
+
+def _newer(one: Distribution, other: Distribution) -> str | None:
+    """The requirement of the newer of two copies."""
+    versions = [views.version(copy.version) for copy in (one, other)]
+    newest = max((version for version in versions if version is not None), default=None)
+    return None if newest is None else f"{one.name}=={newest}"
 
 
 RULES = (

@@ -6,7 +6,7 @@ from envkit.compat import Compat
 from envkit.doctor import views
 from envkit.doctor.outcome import Outcome, fact, not_applicable, ok, problem, unknown
 from envkit.doctor.rules.driver import KEPT, NO_GPU
-from envkit.facts.gpu_model import NvidiaDriver
+from envkit.facts.gpu_model import Gpu, NvidiaDriver, Nvml
 from envkit.facts.model import Snapshot
 
 _CONTROL_NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm")
@@ -50,6 +50,9 @@ def gpu_fell_off_bus(snapshot: Snapshot, compat: Compat) -> Outcome:
         evidence += [fact("Xid 79", xid.text, "kernel log") for xid in fallen[-1:]]
         total = f" of {nvml.device_count}" if nvml and nvml.device_count and lost else ""
         return problem(f"{len(lost) or 1}{total} GPU no longer answers on the PCIe bus", *evidence)
+    silent = [gpu for gpu in views.unanswering(snapshot) if "did not answer" in (gpu.error or "")]
+    if nvml is not None and silent and views.gpus(snapshot):
+        return _silent(nvml, silent)
     missing = _missing_from_nvml(snapshot)
     if missing and fallen:
         return problem(
@@ -61,7 +64,22 @@ def gpu_fell_off_bus(snapshot: Snapshot, compat: Compat) -> Outcome:
         return not_applicable(NO_GPU)
     if nvml is None or nvml.state in ("hung", "failed"):
         return unknown(views.because(snapshot, "nvml"))
+    if views.unanswering(snapshot):
+        return unknown(views.because(snapshot, "nvml"))
     return ok("every GPU answers") if nvml.state == "ok" else not_applicable(f"NVML: {nvml.state}")
+
+
+def _silent(nvml: Nvml, silent: list[Gpu]) -> Outcome:
+    """Some GPUs answer, and one keeps whoever asks it waiting."""
+    names = ", ".join(views.gpu_label(gpu) for gpu in silent)
+    others = len(nvml.gpus or ()) - len(silent)
+    return problem(
+        f"{names} did not answer the driver; {others} of {len(nvml.gpus or ())} GPUs did",
+        *(fact(views.gpu_label(gpu), gpu.error or "did not answer", "NVML") for gpu in silent),
+        *(fact("call that did not return", one, "NVML") for one in nvml.unread if "did not answer" in one),
+        confidence=0.7,
+        silent=str(silent[0].index),
+    )
 
 
 def _missing_from_nvml(snapshot: Snapshot) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
@@ -14,15 +15,16 @@ from envkit.facts.model import Snapshot
 from envkit.facts.python_model import Distribution, TargetPython
 
 
-def _marker_environment(python: TargetPython) -> dict[str, str]:
+def _marker_environment(snapshot: Snapshot, python: TargetPython) -> dict[str, str]:
     version = python.version or "3.12.0"
+    system = views.system(snapshot)
     return {
         "python_version": ".".join(version.split(".")[:2]),
         "python_full_version": version,
-        "platform_system": "Linux",
-        "sys_platform": "linux",
+        "platform_system": system,
+        "sys_platform": {"Windows": "win32"}.get(system, system.lower()),
         "platform_machine": (python.platform_tag or "linux-x86_64").rpartition("-")[2],
-        "os_name": "posix",
+        "os_name": "nt" if system == "Windows" else "posix",
         "implementation_name": "cpython",
         "platform_python_implementation": "CPython",
         "extra": "",
@@ -31,19 +33,26 @@ def _marker_environment(python: TargetPython) -> dict[str, str]:
 
 def violations(snapshot: Snapshot, python: TargetPython) -> Iterator[tuple[Distribution, Requirement, str]]:
     """(who requires, what, the version that is there) for each requirement that is not met."""
-    environment = _marker_environment(python)
+    environment = tuple(_marker_environment(snapshot, python).items())
     for owner in python.distributions or ():
-        if owner.broken or views.distribution(snapshot, owner.name) is not owner:
+        if not owner.requires or owner.broken or views.distribution(snapshot, owner.name) is not owner:
             continue
-        for text in owner.requires:
-            try:
-                requirement = Requirement(text)
-                wanted = requirement.marker is None or requirement.marker.evaluate(environment)
-            except (InvalidRequirement, ValueError):
-                continue
-            there = views.distribution(snapshot, _normalised(requirement)) if wanted else None
-            if there is not None and not _meets(there.version, requirement):
+        for text in dict.fromkeys(owner.requires):
+            requirement = _wanted(text, environment)
+            there = None if requirement is None else views.distribution(snapshot, _normalised(requirement))
+            if requirement is not None and there is not None and not _meets(there.version, requirement):
                 yield owner, requirement, there.version
+
+
+@lru_cache(maxsize=1 << 16)  # several rules ask for all requirements of an environment
+def _wanted(text: str, environment: tuple[tuple[str, str], ...]) -> Requirement | None:
+    """The requirement, where its markers hold; None also for a text that is none."""
+    try:
+        requirement = Requirement(text)
+        holds = requirement.marker is None or requirement.marker.evaluate(dict(environment))
+    except (InvalidRequirement, ValueError):
+        return None
+    return requirement if holds else None
 
 
 def _normalised(requirement: Requirement) -> str:

@@ -29,6 +29,14 @@ _DEBUG_VARIABLES = {
 }
 """Variable -> what it does when it is set."""
 
+_THREAD_COUNTS = {
+    "OMP_NUM_THREADS": r"\s*[0-9]{1,9}(\s*,\s*[0-9]{1,9})*\s*",
+    "MKL_NUM_THREADS": r"\s*[0-9]{1,9}\s*",
+    "OPENBLAS_NUM_THREADS": r"\s*[0-9]{1,9}\s*",
+    "NUMEXPR_NUM_THREADS": r"\s*[0-9]{1,9}\s*",
+}
+"""Variable -> what it may hold (OpenMP 5.2: OMP_NUM_THREADS is a list of positive integers)."""
+
 _HIDE_ALL = frozenset({"", "-1", "NoDevFiles", "none", "void"})
 
 
@@ -73,8 +81,9 @@ def cuda_visible_devices_invalid(snapshot: Snapshot, compat: Compat) -> Outcome:
 
 
 def _names_a_device(name: str, devices: tuple[Gpu, ...]) -> bool:
-    if re.fullmatch(r"\+?\d+", name):
-        return int(name) < len(devices)
+    if re.fullmatch(r"\+?[0-9]+", name):
+        number = views.whole(name.removeprefix("+"))
+        return number is not None and number < len(devices)
     if name.startswith("GPU-"):
         matching = [gpu for gpu in devices if gpu.uuid and gpu.uuid.lower().startswith(name.lower())]
         return len(matching) == 1 or all(gpu.uuid is None for gpu in devices)
@@ -89,6 +98,14 @@ def bad_env_var(snapshot: Snapshot, compat: Compat) -> Outcome:
     """An environment variable that breaks or slows CUDA is set."""
     if snapshot.env is None:
         return unknown(views.because(snapshot, "environment"))
+    for name, form in _THREAD_COUNTS.items():
+        value = views.env(snapshot, name)
+        if value and (not re.fullmatch(form, value) or not int(re.findall("[0-9]+", value)[0])):
+            return problem(
+                f"{name}={value} is no number of threads: programs ignore it, or stop at it",
+                fact(name, value, "environment"),
+                variables=name,
+            )
     if views.has_nvidia(snapshot) is False:
         return not_applicable("no NVIDIA GPU on this machine")
     found = [

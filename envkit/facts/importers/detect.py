@@ -12,7 +12,7 @@ from envkit.core.codec import Loaded, loads, read_input, to_json
 from envkit.core.errors import BadInputError
 from envkit.facts.importers import collect_env, env_lists, nvidia_smi, nvidia_smi_q, smi_errors
 from envkit.facts.importers.merge import merge
-from envkit.facts.importers.text import clean, decoded, unpacked
+from envkit.facts.importers.text import clean, decoded, is_binary, unpacked
 from envkit.facts.model import Snapshot
 
 ACCEPTED = (
@@ -24,6 +24,12 @@ ACCEPTED = (
 
 _JSON = re.compile(r"^[ \t]*\{", re.MULTILINE)
 _OURS = re.compile(r'"envkit\.(?:snapshot|doctor)/')
+_ERROR_TEXT = re.compile(
+    r"^Traceback \(most recent call last\)|^(?:[A-Za-z_]\w{0,60}\.){0,8}[A-Z]\w{0,60}(?:Error|Exception): ",
+    re.MULTILINE,
+)
+_HEAD = 1 << 20
+"""Characters of a text that are looked through for an error message."""
 _MOST_PARTS = 32
 """Reports of one kind in one paste; of more, as of a log of `nvidia-smi -l`, the last count."""
 
@@ -85,6 +91,8 @@ def load_bytes(data: bytes, name: str) -> Loaded[Snapshot]:
 def _ranked(data: bytes, name: str) -> tuple[int, Loaded[Snapshot]]:
     """How specific the input is (0 is most), and what it tells."""
     data = unpacked(data, name)
+    if is_binary(data):
+        raise BadInputError(f"{name} is of no kind that envkit reads: it is binary", todo=ACCEPTED)
     text = decoded(data)
     if not text.strip("\0 \t\r\n"):
         raise BadInputError(f"{name} is empty", todo=ACCEPTED)
@@ -96,6 +104,11 @@ def _ranked(data: bytes, name: str) -> tuple[int, Loaded[Snapshot]]:
     found = sorted(_pieces(text, name), key=lambda piece: piece[0])
     told = [piece for piece in found if _tells(piece[1])]
     if not told:
+        if not found and _ERROR_TEXT.search(text[:_HEAD]):
+            raise BadInputError(
+                f"{name} looks like an error message, not like a report of a machine",
+                todo=f"have it explained: --error {name if name != 'standard input' else '-'}",
+            )
         what = "looks like a report and tells nothing" if found else "is of no kind that envkit reads"
         raise BadInputError(f"{name} {what}", todo=ACCEPTED)
     merged = merge([snapshot for _, snapshot in told])

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from envkit.core.text import one_line
 from envkit.facts.gpu_model import Gpu, Nvml
 from envkit.facts.importers import gpu_names, probes
-from envkit.facts.model import ProbeStatus, Snapshot
+from envkit.facts.model import CONTRADICTION, ProbeStatus, Snapshot
 from envkit.facts.python_model import Distribution, TargetPython
 
 T = TypeVar("T")
@@ -171,4 +171,4 @@ def _with_notes(status: ProbeStatus, contradictions: dict[str, list[str]]) -> Pr
     if not notes:
         return status
     said = "; ".join(notes)
-    return replace(status, detail=one_line(f"{status.detail}; contradiction: {said}".lstrip("; "), limit=600))
+    return replace(status, detail=one_line(f"{status.detail}; {CONTRADICTION}{said}".lstrip("; "), limit=600))

@@ -11,7 +11,7 @@ from envkit.facts.model import ProbeStatus, Snapshot
 
 NAMES = (
     "python", "nvml", "storage", "containers", "driver", "cuda", "host", "processes", "scheduler", "cpu",
-    "memory", "limits", "pci", "kernel_log", "environment", "deep",
+    "memory", "limits", "pci", "amd", "network", "kernel_log", "environment", "deep",
 )  # fmt: skip
 """The probes whose facts rules ask for."""
 _MISSING = "does not hold this"

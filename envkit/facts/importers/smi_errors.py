@@ -22,6 +22,8 @@ _SAYINGS: tuple[tuple[str, NvmlState], ...] = (
 )
 """Messages, the general one last, and the state of NVML that each means."""
 _FAILURES = tuple((re.compile(saying, re.IGNORECASE), state) for saying, state in _SAYINGS)
+_HEADS = ("failed to initialize nvml", "nvidia-smi has failed", "nvidia-smi couldn")
+"""Each saying begins with one of these, which are found much faster in the megabytes of a log."""
 _NO_DEVICES = re.compile(
     r"^[ \t]{0,40}No devices (?:were )?found\.?[ \t]{0,40}$", re.IGNORECASE | re.MULTILINE
 )
@@ -43,12 +45,13 @@ def messages(text: str) -> list[tuple[int, Nvml]]:
         start = next(_HANDLE.finditer(text)).start()
         found.append((start, Nvml(state=state, detail=lost[0].error or "", gpus=lost)))
     taken: set[int] = set()
-    for pattern, state in _FAILURES:
+    small = text.lower()
+    for pattern, state in _FAILURES if any(head in small for head in _HEADS) else ():
         said = [one for one in pattern.finditer(text) if one.start() not in taken]
         taken.update(one.start() for one in said)
         if said:
             found.append((said[-1].start(), _failed(state, one_line(said[-1][0]), text)))
-    none = [one.start() for one in _NO_DEVICES.finditer(text)]
+    none = [one.start() for one in _NO_DEVICES.finditer(text)] if "no devices" in small else []
     if none and not lost:
         nvml = Nvml(state="no-devices", detail="No devices were found", device_count=0, gpus=())
         found.append((none[-1], nvml))

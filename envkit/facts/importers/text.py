@@ -23,6 +23,9 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_JUDGED, _SAMPLE = 4096, 1 << 14
+"""Bytes from which on a file can be told to be binary, and of each place of it that is looked at."""
+_CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\0\a\b\t\n\v\f\r\x1b"))
 _QUOTE = re.compile(r"^(?:[ \t]{0,3}>[ \t]?)+", re.MULTILINE)
 
 
@@ -44,6 +47,20 @@ def unpacked(data: bytes, name: str) -> bytes:
     return plain_data
 
 
+def is_binary(data: bytes) -> bool:
+    """Whether the bytes are no text: samples of them are full of control characters that texts do not have.
+
+    Small files are not judged, and NUL bytes do not count: a file that was not written to its end has many.
+    """
+    if len(data) < _JUDGED or data.startswith(tuple(bom for bom, _ in _BOMS)) or _wide(data):
+        return False
+    step = max(_SAMPLE, len(data) // 8)
+    sample = b"".join(data[start : start + _SAMPLE] for start in range(0, len(data), step)).replace(
+        b"\0", b""
+    )
+    return len(sample) - len(sample.translate(None, _CONTROLS)) > 0.05 * len(sample)
+
+
 def _too_large(name: str) -> BadInputError:
     return BadInputError(f"{name} is larger than {MAX_BYTES >> 20} MiB", todo="give the report alone")
 
@@ -56,12 +73,20 @@ def decoded(data: bytes) -> str:
     return data.decode(_encoding(data), "replace")
 
 
-def _encoding(data: bytes) -> str:
+def _wide(data: bytes) -> str | None:
+    """Which UTF-16 the bytes are without saying so: English text has a zero in every other byte then."""
     start = data[:4096]
-    # English text in UTF-16 has a zero in every other byte.
-    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[0::2])):
-        if len(start) >= 8 and zeros.count(0) > 0.7 * len(zeros):
+    even, odd = start[0::2], start[1::2]
+    for encoding, zeros, letters in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        # A file that begins with nothing but zeros is in no such encoding.
+        if len(start) >= 8 and zeros.count(0) > 0.7 * len(zeros) >= letters.count(0):
             return encoding
+    return None
+
+
+def _encoding(data: bytes) -> str:
+    if (wide := _wide(data)) is not None:
+        return wide
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:

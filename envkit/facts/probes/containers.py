@@ -11,7 +11,7 @@ from envkit.core.proc import Command
 from envkit.core.text import one_line
 from envkit.facts.container_model import Containers, Toolkit
 from envkit.facts.probe import Probe
-from envkit.facts.probes import cdi, dpkg
+from envkit.facts.probes import cdi, dpkg, kubernetes
 from envkit.facts.probes.docker_engine import read_docker
 from envkit.facts.programs import which
 
@@ -39,6 +39,8 @@ def read(machine: Machine) -> Containers:
         daemon_json_runtimes=runtimes,
         daemon_json_error=error,
         selinux=_selinux(machine),
+        kubelet=kubernetes.kubelet(machine),
+        containerd_nvidia=kubernetes.knows_nvidia(machine),
     )
 
 

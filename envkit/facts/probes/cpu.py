@@ -64,6 +64,7 @@ def read(machine: Machine) -> Cpu:
         numa_nodes=None if nodes is None else len(nodes),
         flags=_flags(described),
         governor=machine.line(f"{_CPUS}/cpu0/cpufreq/scaling_governor"),
+        scaling_driver=machine.line(f"{_CPUS}/cpu0/cpufreq/scaling_driver"),
         max_mhz=None if khz is None else khz / 1000,
         clocksource=machine.line("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         affinity=len(mask) if mask else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from envkit.facts.probes import docker_socket
 from envkit.facts.probes.docker_socket import SocketError
 
 SOCKET = "/var/run/docker.sock"
+_ADDRESS = re.compile(r"(?:tcp|ssh|https?|npipe|fd)://\S+", re.IGNORECASE)
 ANSWER_SECONDS = 1.0
 """For connecting and both answers together."""
 
@@ -26,6 +28,8 @@ class _Endpoint:
     path: str | None
     """Of the socket; None for an engine that is not on this machine or that we do not follow."""
     detail: str = ""
+    state: EngineState = "remote"
+    """Of an endpoint without a path."""
 
 
 def read_docker(machine: Machine, client: str | None) -> Docker:
@@ -33,7 +37,7 @@ def read_docker(machine: Machine, client: str | None) -> Docker:
     endpoint = _endpoint(machine)
     if endpoint.path is None:
         return Docker(
-            state="remote", detail=endpoint.detail, endpoint=secrets(endpoint.url), client_path=client
+            state=endpoint.state, detail=endpoint.detail, endpoint=secrets(endpoint.url), client_path=client
         )
     deadline = time.monotonic() + ANSWER_SECONDS
     version: dict[str, Any] = {}
@@ -53,8 +57,13 @@ def read_docker(machine: Machine, client: str | None) -> Docker:
 def _endpoint(machine: Machine) -> _Endpoint:
     """As the client picks it, but without ~/.docker/config.json: a home directory can hang."""
     host = machine.env.get("DOCKER_HOST", "")
-    if host.startswith("unix://"):
+    if host.startswith("unix:///"):
         return _Endpoint(url=host, path=host.removeprefix("unix://"))
+    if host and not _ADDRESS.fullmatch(host):
+        _, at, rest = host.rpartition("@")
+        shown = one_line(f"***@{rest}" if at else host, limit=80)
+        detail = f"DOCKER_HOST={shown} is no address of an engine: unix:///PATH, tcp://HOST:PORT, ssh://HOST"
+        return _Endpoint(url=shown, path=None, detail=detail, state="failed")
     if host:
         return _Endpoint(url=host, path=None, detail="DOCKER_HOST names an engine that is not contacted")
     runtime_dir = machine.env.get("XDG_RUNTIME_DIR", "")
@@ -72,8 +81,13 @@ def _endpoint(machine: Machine) -> _Endpoint:
 
 def _ask(machine: Machine, path: str, name: str, deadline: float) -> dict[str, Any]:
     """The JSON object of `/version` or `/info`; a recorded machine has it as a command's output."""
-    if machine.is_here:
-        answer = docker_socket.get(path, "/" + name.removeprefix("docker-"), deadline)
+    if machine.is_live:
+        target = "/" + name.removeprefix("docker-")
+        answer = (
+            docker_socket.get(path, target, deadline)
+            if machine.is_here
+            else docker_socket.get_from(machine, path, target, deadline)
+        )
         if answer.status != 200:
             raise SocketError("failed", f"the engine answered with HTTP status {answer.status}")
         return json_object(answer.body)

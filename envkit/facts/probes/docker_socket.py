@@ -10,6 +10,7 @@ import socket
 import time
 from dataclasses import dataclass
 
+from envkit.core.machine import Machine
 from envkit.facts.container_model import EngineState
 
 MAX_ANSWER = 4 << 20
@@ -42,16 +43,32 @@ def get(path: str, target: str, deadline: float) -> Answer:
         target: `/version`.
         deadline: on the monotonic clock, in seconds.
     """
-    # HTTP/1.0: the server ends with the body, and never sends it in chunks
-    request = f"GET {target} HTTP/1.0\r\nHost: docker\r\nAccept: application/json\r\n\r\n".encode()
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             _connect(connection, path, deadline)
             connection.settimeout(_left(deadline))
-            connection.sendall(request)
+            connection.sendall(_request(target))
             return _receive(connection, deadline)
     except OSError as error:
         raise socket_error(error, path) from error
+
+
+def get_from(machine: Machine, path: str, target: str, deadline: float) -> Answer:
+    """`get`, from a socket of a machine that is asked over a connection. Raises SocketError."""
+    try:
+        data = machine.talk(path, _request(target), _left(deadline))
+    except OSError as error:
+        raise socket_error(error, path) from error
+    head = data.find(b"\r\n\r\n")
+    if head < 0:
+        raise SocketError("failed", "the connection was closed without an HTTP answer")
+    status, length = _head(data[:head])
+    return Answer(status=status, body=data[head + 4 :][:length])
+
+
+def _request(target: str) -> bytes:
+    # HTTP/1.0: the server ends with the body, and never sends it in chunks
+    return f"GET {target} HTTP/1.0\r\nHost: docker\r\nAccept: application/json\r\n\r\n".encode()
 
 
 def socket_error(error: OSError, path: str) -> SocketError:

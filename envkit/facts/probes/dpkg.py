@@ -18,7 +18,7 @@ def installed(machine: Machine, prefixes: Sequence[str]) -> dict[str, str] | Non
     None when this machine has no dpkg. One pass over the bytes: no stanza is decoded that is not asked for.
     """
     try:
-        data = machine.read_bytes(_STATUS, _LIMIT)
+        data = machine.stanzas(_STATUS, _START, prefixes, _LIMIT)
     except OSError:
         return None
     wanted = tuple(prefix.encode() for prefix in prefixes)

@@ -36,6 +36,10 @@ _OTHERS = """
 _NAMES = frozenset(_OTHERS.split())
 _PROXIES = frozenset(("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"))
 """In small or in capital letters."""
+_TERRAFORM = re.compile(
+    r"TF_(?:VAR_.*|CLI_.*|TOKEN_.*|LOG(?:_.*)?|DATA_DIR|WORKSPACE|IN_AUTOMATION|INPUT|REGISTRY_.*|PLUGIN_.*)"
+)
+"""Terraform's, which shares TensorFlow's prefix and hands secrets on in variables."""
 # TOKENIZERS_PARALLELISM holds no token.
 _SECRET_NAME = re.compile(r"TOKEN(?!IZ)|KEY|SECRET|PASS(?!ES|IVE|THR)|PWD|CREDENTIAL|AUTH|USERNAME|COOKIE")
 _ADDRESS_NAME = re.compile(r"PROXY|INDEX|URL|FIND_LINKS|ENDPOINT|_HOST$|MIRROR|REPOSITOR")
@@ -53,7 +57,7 @@ def select(env: Mapping[str, str]) -> tuple[EnvVar, ...]:
 
 def is_wanted(name: str) -> bool:
     """Whether a variable is on the list and its name does not look like a secret's."""
-    if _SECRET_NAME.search(name.upper()):
+    if _SECRET_NAME.search(name.upper()) or _TERRAFORM.fullmatch(name):
         return False
     if name.lower() in _PROXIES and (name.islower() or name.isupper()):
         return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 from envkit.core.machine import Machine
@@ -10,6 +9,7 @@ from envkit.core.proc import Command
 from envkit.core.text import one_line, plain
 from envkit.facts.host_model import ContainerKind, Host
 from envkit.facts.probe import Probe
+from envkit.facts.probes import clock
 from envkit.facts.probes.libc import architecture, libc
 from envkit.facts.probes.surroundings import container, hosted_notebook, virtualization, wsl
 from envkit.facts.procfs import pairs
@@ -33,6 +33,7 @@ _SHARES_KERNEL_FILES: frozenset[ContainerKind | None] = frozenset((None, "wsl", 
 
 def read(machine: Machine) -> Host:
     """The host as its kernel, firmware and files tell it."""
+    live = machine.system
     release = _os_release(machine)
     arch = architecture(machine)
     kind = container(machine)
@@ -44,9 +45,8 @@ def read(machine: Machine) -> Host:
         os_id=release.get("ID"),
         os_name=release.get("PRETTY_NAME") or release.get("NAME"),
         os_version=release.get("VERSION_ID"),
-        system=machine.line("/proc/sys/kernel/ostype") or (os.uname().sysname if machine.is_here else None),
-        kernel=machine.line("/proc/sys/kernel/osrelease")
-        or (os.uname().release if machine.is_here else None),
+        system=machine.line("/proc/sys/kernel/ostype") or (live.name if live else None),
+        kernel=machine.line("/proc/sys/kernel/osrelease") or (live.release if live else None),
         machine=arch,
         libc=library,
         libc_version=library_version,
@@ -63,6 +63,9 @@ def read(machine: Machine) -> Host:
         reboot_packages=_reboot_packages(machine) if reboot else (() if reboot is False else None),
         kernels_installed=_kernels(machine) if own else None,
         boot_id=machine.line("/proc/sys/kernel/random/boot_id"),
+        clock=clock.clock(machine),
+        clock_synchronized=clock.synchronized(machine) if own else None,
+        suspends=clock.suspends(machine),
         cmdline=_cmdline(machine),
         iommu_groups=None if (groups := machine.ls("/sys/kernel/iommu_groups")) is None else len(groups),
         compiler=compiler,

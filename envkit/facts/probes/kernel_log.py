@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 from envkit.core.machine import Machine
@@ -15,8 +12,6 @@ from envkit.facts.gpu_model import KernelNote, Xid
 from envkit.facts.probe import Probe, ProbeStop
 
 _LOG = "/dev/kmsg"
-_RECORD = 1 << 13
-"""Bytes that one read must have room for (PRINTK_MESSAGE_MAX is 2048, older kernels wrote up to 8192)."""
 _KEEP = 4 << 20
 """Bytes kept, the newest."""
 _READ_SECONDS = 0.6
@@ -135,42 +130,13 @@ def _has(text: str, literals: tuple[str, ...]) -> bool:
 def _text(machine: Machine) -> str:
     """The log, from its oldest record still kept to now."""
     try:
-        fd = os.open(machine.at(_LOG), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return machine.records(_LOG, _WORDS, keep=_KEEP, seconds=_READ_SECONDS)
     except FileNotFoundError:
         raise ProbeStop("skipped", f"there is no {_LOG}, as in most containers") from None
     except PermissionError:
         raise ProbeStop(
             "denied", "the kernel log may be read by root only (kernel.dmesg_restrict=1)"
         ) from None
-    try:
-        chunks: deque[bytes] = deque()
-        kept = 0
-        for chunk in _records(fd):
-            chunks.append(chunk)
-            kept += len(chunk)
-            while kept > _KEEP:
-                kept -= len(chunks.popleft())
-    finally:
-        os.close(fd)
-    return b"".join(chunks).decode("utf-8", "replace")
-
-
-def _records(fd: int) -> Iterator[bytes]:
-    deadline = time.monotonic() + _READ_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            chunk = os.read(fd, _RECORD)
-        except BlockingIOError:
-            return  # all that there is
-        except BrokenPipeError:
-            continue  # the record was overwritten while we read; the next read gives the oldest one left
-        except InterruptedError:
-            continue
-        except PermissionError:
-            raise ProbeStop("denied", "the kernel log may be read by root only") from None
-        if not chunk:
-            return  # the end of a recorded log
-        yield chunk
 
 
 PROBE = Probe(name="kernel-log", field="xids", limit=1.0, read=read)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 from envkit.core.machine import Machine
@@ -26,8 +25,8 @@ _LOADERS = {
 
 def architecture(machine: Machine) -> str | None:
     """As `uname -m` prints it."""
-    if machine.is_here:
-        return os.uname().machine
+    if machine.system is not None:
+        return machine.system.arch
     # Since Linux 6.1.
     if arch := machine.line("/proc/sys/kernel/arch"):
         return arch
@@ -43,8 +42,8 @@ def architecture(machine: Machine) -> str | None:
 
 def libc(machine: Machine, arch: str | None) -> tuple[str | None, str | None]:
     """`glibc` or `musl`, and its version."""
-    if machine.is_here and (version := _own_glibc()) is not None:
-        return "glibc", version
+    if machine.system is not None and machine.system.glibc is not None:
+        return "glibc", machine.system.glibc
     glibc = _glibc_of_files(machine, arch)
     if glibc is not None:
         return "glibc", glibc
@@ -55,14 +54,6 @@ def libc(machine: Machine, arch: str | None) -> tuple[str | None, str | None]:
     result = machine.run(Command(name="musl-version", argv=(loader,), limit=0.5))
     found = _MUSL.search(result.stderr)
     return "musl", found[1] if found else None
-
-
-def _own_glibc() -> str | None:
-    try:
-        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
-    except (ValueError, OSError):  # musl knows no such name
-        return None
-    return version if name == "glibc" and version else None
 
 
 def _glibc_of_files(machine: Machine, arch: str | None) -> str | None:

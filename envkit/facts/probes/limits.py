@@ -19,8 +19,8 @@ def read(machine: Machine) -> Limits:
         raise ProbeStop("failed", "/proc/self cannot be read")
     limits = {name: _limit(text or "", title) for name, title in _NAMES.items()}
     files = machine.ls("/proc/self/fd")
-    # Listing the running process's descriptors opens one more.
-    opened = None if files is None else len(files) - (1 if machine.is_here else 0)
+    # Listing a running process's own descriptors opens one more.
+    opened = None if files is None else len(files) - (1 if machine.is_live else 0)
     return Limits(
         memlock=limits["memlock"],
         nofile=limits["nofile"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import signal
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -43,13 +42,16 @@ def read_within(machine: Machine, limit: float) -> Nvml:
 def command(machine: Machine, limit: float) -> Command:
     """The child's command line: isolated (nothing of the working directory or of PYTHON* reaches sys.path),
     without `site`, and with the tracebacks of crashes on."""
-    folders = dict.fromkeys((_parent(importlib.util.find_spec("pynvml")), str(Path(__file__).parents[3])))
+    found = _parent(importlib.util.find_spec("pynvml"))
+    folders = dict.fromkeys(
+        machine.place(Path(folder)) for folder in (found, str(Path(__file__).parents[3])) if folder
+    )
     return Command(
         name="nvml",
         argv=(
-            *(sys.executable, "-I", "-S", "-X", "faulthandler"),
-            *(str(_CHILD), str(max(limit - _LEAD, limit / 2))),
-            *(folder for folder in folders if folder),
+            *(machine.python, "-I", "-S", "-X", "faulthandler"),
+            *(machine.place(_CHILD), str(max(limit - _LEAD, limit / 2))),
+            *folders,
         ),
         limit=limit,
         env=dict(machine.env),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Literal
 
-from envkit.core.machine import Machine
+from envkit.core.machine import Ahead, Machine
 from envkit.core.text import one_line
 from envkit.facts.gpu_model import PciGpu
 from envkit.facts.probe import Probe, ProbeStop
+from envkit.facts.probes import pci_paths
 
 DEVICES = "/sys/bus/pci/devices"
 NVIDIA = "0x10de"
@@ -34,6 +36,11 @@ _NOVA = frozenset(("NovaCore", "nova-core", "nova_core"))
 _ID_FILES = ("/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids", "/usr/share/pci.ids")
 _WIDTHS = frozenset((1, 2, 4, 8, 12, 16, 32))
 """Lanes that PCI Express has. A device that has fallen off the bus shows 63, a virtual one 0 or 255."""
+_FILES = (
+    *("vendor", "device", "numa_node", "enable", "boot_vga"),
+    *("current_link_width", "max_link_width", "current_link_speed", "max_link_speed"),
+)
+_LINKS = ("/driver", "/physfn", "/iommu_group")
 _NEXT_VENDOR = re.compile(rb"\n[0-9A-Za-z]")
 
 
@@ -45,11 +52,30 @@ def read(machine: Machine) -> tuple[PciGpu, ...]:
         for name, pci_class in ((name, machine.line(f"{DEVICES}/{name}/class") or "") for name in names)
         if pci_class.startswith(_CLASSES)
     )
+    machine.ahead(_details(name for name, _ in gpus))
     found = [(name, pci_class, *_ids(machine, name)) for name, pci_class in gpus]
     named = _device_names(machine, ((vendor, device) for _, _, vendor, device in found))
-    return tuple(
+    devices = tuple(
         _device(machine, name, pci_class, vendor, device, named.get((vendor, device)))
         for name, pci_class, vendor, device in found
+    )
+    # Only GPUs that could copy to each other; reading a port's configuration wakes a laptop's sleeping GPU.
+    vendors = [device.vendor for device in devices]
+    pci_paths.ports_ahead(machine, [one.address for one in devices if vendors.count(one.vendor) > 1])
+    return tuple(
+        replace(device, acs=pci_paths.acs(machine, device.address))
+        if vendors.count(device.vendor) > 1
+        else device
+        for device in devices
+    )
+
+
+def _details(names: Iterable[str]) -> Ahead:
+    """What is read of each GPU."""
+    folders = [f"{DEVICES}/{name}" for name in names]
+    return Ahead(
+        read=tuple(f"{folder}/{name}" for folder in folders for name in _FILES),
+        stat=tuple(f"{folder}{name}" for folder in folders for name in ("", *_LINKS)),
     )
 
 
@@ -112,6 +138,7 @@ def _device(
         enabled=None if enabled is None else enabled > 0,
         is_vf=machine.exists(f"{folder}/physfn"),
         boot_vga=None if boot_vga is None else boot_vga == 1,
+        iommu=pci_paths.iommu(machine, name),
     )
 
 

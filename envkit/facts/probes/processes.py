@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from envkit.core.machine import Machine
+from envkit.core.machine import Ahead, Machine
 from envkit.core.text import one_line
 from envkit.facts.host_model import Processes, StuckProcess
 from envkit.facts.probe import Probe, ProbeStop
@@ -80,8 +80,11 @@ def _switches(machine: Machine, pid: int) -> tuple[str | None, str | None]:
 def _stuck(machine: Machine, waiting: list[_Stat]) -> tuple[StuckProcess, ...]:
     if not waiting:
         return ()
+    looks = Ahead(read=tuple(f"/proc/{found.pid}/{file}" for found in waiting for file in ("stat", "status")))
+    machine.ahead(looks)
     before = {found.pid: _switches(machine, found.pid) for found in waiting}
-    time.sleep(_MOMENT if machine.is_here else 0.0)
+    time.sleep(_MOMENT if machine.is_live else 0.0)
+    machine.ahead(looks)
     return tuple(
         StuckProcess(pid=first.pid, name=first.name)
         for first in waiting

@@ -23,7 +23,18 @@ def deep(emit, arguments, path, loaded):
     runner.run(emit, name)
 
 
-COMMANDS = {"facts": facts, "deep": deep}
+def links(emit, arguments, path, loaded):
+    """`links --framework torch`: whether all shared libraries that it needs can be found; and who runs here."""
+    from . import links as reader
+    from .paths import Paths
+
+    name = arguments[arguments.index("--framework") + 1]
+    folder = Paths(path, loaded, emit).package(name)
+    found = reader.read(reader.roots(folder, name)) if folder else {"checked": 0, "missing": [], "driver": []}
+    emit("links", uid=os.getuid() if hasattr(os, "getuid") else None, **found)
+
+
+COMMANDS = {"facts": facts, "deep": deep, "links": links}
 
 
 def main(arguments, path, loaded):

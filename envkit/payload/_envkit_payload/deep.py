@@ -9,7 +9,7 @@ import importlib.util
 import time
 import traceback
 
-from . import mapped, numerics
+from . import mapped, numerics, origins
 
 MODULES = {"torch": "smoke_torch", "tensorflow": "smoke_tensorflow", "jax": "smoke_jax"}
 
@@ -17,6 +17,7 @@ MODULES = {"torch": "smoke_torch", "tensorflow": "smoke_tensorflow", "jax": "smo
 def run(emit, name):
     """Check the framework `name`. sys.path is the person's own by now."""
     faulthandler.enable()  # a fatal signal leaves the Python stack on stderr
+    started = origins.environment()
     # Read before the framework is there, from our own package.
     ours = importlib.import_module("." + MODULES[name], __package__)
     emit.at("finding " + name)
@@ -29,18 +30,18 @@ def run(emit, name):
         framework = importlib.import_module(name)
         version = str(framework.__version__)
     except BaseException as error:  # SystemExit and KeyboardInterrupt of a broken package too
-        emit("libraries", libraries=mapped.libraries())
+        emit("libraries", libraries=mapped.libraries(started))
         _exception(emit, error)
         return
     emit("imported", version=version, import_seconds=round(time.monotonic() - start, 3))
-    emit("libraries", libraries=mapped.libraries())
+    emit("libraries", libraries=mapped.libraries(started))
     try:
-        _computed(emit, ours, framework)
+        _computed(emit, ours, framework, started)
     except Exception as error:
         _exception(emit, error)
 
 
-def _computed(emit, ours, framework):
+def _computed(emit, ours, framework, started):
     emit.at("listing devices")
     backend = ours.Backend(framework)
     emit("devices", devices=backend.devices, cudnn_version=backend.cudnn_version, threads=backend.threads)
@@ -51,7 +52,7 @@ def _computed(emit, ours, framework):
             for op in numerics.OPS:
                 emit.at("{} {} on {}".format(op, dtype, device))
                 emit("smoke", **_smoke(backend, device, op, dtype))
-    emit("libraries", libraries=mapped.libraries())  # many are loaded at their first use
+    emit("libraries", libraries=mapped.libraries(started))  # many are loaded at their first use
 
 
 def _smoke(backend, device, op, dtype):

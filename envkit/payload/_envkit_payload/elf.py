@@ -8,6 +8,7 @@ import struct
 
 _PT_LOAD, _PT_DYNAMIC = 1, 2
 DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_SONAME, DT_RPATH, DT_RUNPATH = 1, 5, 10, 14, 15, 29
+_DT_VERDEF, _DT_VERDEFNUM, _DT_VERNEED, _DT_VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
 
 
 class Elf:
@@ -62,11 +63,14 @@ class Elf:
             raise ValueError("string beyond the end")
         return self.data[offset:end].decode("utf-8", "replace")
 
-    def dynamic(self):
-        """(tag, value) pairs of the dynamic table; values of string tags are strings."""
+    def _segments(self):
         (table,) = self.unpack("<Q", 32)
         size, count = self.unpack("<HH", 54)
-        segments = [self.unpack("<IIQQQQ", table + number * size) for number in range(count)]
+        return [self.unpack("<IIQQQQ", table + number * size) for number in range(count)]
+
+    def dynamic(self):
+        """(tag, value) pairs of the dynamic table; values of string tags are strings."""
+        segments = self._segments()
         pairs = []
         for kind, _, offset, _, _, length in segments:
             if kind == _PT_DYNAMIC:
@@ -75,6 +79,40 @@ class Elf:
         strings = _file_offset(segments, values.get(DT_STRTAB, 0))
         named = (DT_NEEDED, DT_SONAME, DT_RPATH, DT_RUNPATH)
         return [(tag, self.text(strings + value) if tag in named else value) for tag, value in pairs if tag]
+
+    def versions_defined(self):
+        """Names of the symbol versions that the file defines: `GLIBCXX_3.4.30` (Elf64_Verdef)."""
+        values, strings = self._version_tables()
+        found, at = [], values.get(_DT_VERDEF)
+        for _ in range(values.get(_DT_VERDEFNUM, 0)):
+            names, following = self.unpack("<II", at + 12)
+            found.append(self.text(strings + self.unpack("<I", at + names)[0]))
+            at += following
+        return found
+
+    def versions_needed(self):
+        """{file: names of the symbol versions that are needed of it} (Elf64_Verneed)."""
+        values, strings = self._version_tables()
+        found, at = {}, values.get(_DT_VERNEED)
+        for _ in range(values.get(_DT_VERNEEDNUM, 0)):
+            count, file, names, following = self.unpack("<HIII", at + 2)
+            names += at
+            wanted = found.setdefault(self.text(strings + file), [])
+            for _ in range(count):
+                name, further = self.unpack("<II", names + 8)
+                wanted.append(self.text(strings + name))
+                names += further
+            at += following
+        return found
+
+    def _version_tables(self):
+        """Values of the dynamic table with file offsets for addresses, and where the strings are."""
+        segments = self._segments()
+        values = dict(reversed(self.dynamic()))
+        for tag in (_DT_VERDEF, _DT_VERNEED, DT_STRTAB):
+            if tag in values:
+                values[tag] = _file_offset(segments, values[tag])
+        return values, values.get(DT_STRTAB, 0)
 
 
 def _file_offset(segments, address):

@@ -43,6 +43,16 @@ class _Reader:
                     return os.path.join(self.tensorflow, name)
         return None
 
+    def own_libraries(self):
+        """Files of the framework that are loaded when it is imported."""
+        if self.torch is not None:
+            names = ("libc10.so", "libtorch_cpu.so", "libtorch_python.so", "libtorch_cuda.so")
+            return [path for name in names if (path := torch_facts.library(self.torch, sys.prefix, name))]
+        names = self.paths.names(self.tensorflow) if self.tensorflow is not None else ()
+        return [
+            os.path.join(self.tensorflow, name) for name in sorted(names) if name.startswith("libtensorflow_")
+        ]
+
 
 def _distributions(reader):
     reader.distributions = packages.read(reader.paths)
@@ -100,7 +110,11 @@ def _emit_libraries(reader, with_environment):
 
 
 def _libstdcxx(reader):
-    reader.emit("python", value={"libstdcxx": runtimes.libstdcxx(reader.asking())})
+    found = {"libstdcxx": runtimes.libstdcxx(reader.asking())}
+    if reader.torch is not None or reader.tensorflow is not None:
+        needed = runtimes.glibcxx_needed(reader.own_libraries())
+        found.update(glibcxx_needed=needed[0] if needed else "", glibcxx_needed_by=needed and needed[1])
+    reader.emit("python", value=found)
 
 
 SECTIONS = (

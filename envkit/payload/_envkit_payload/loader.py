@@ -5,6 +5,7 @@ down to the executable (none of them when the library has a DT_RUNPATH), LD_LIBR
 library that asks, /etc/ld.so.cache, the default directories. glibc-hwcaps subdirectories are not looked at.
 """
 
+import glob
 import os
 import struct
 import sys
@@ -113,3 +114,22 @@ def cached(path=CACHE):
             key, value = start + key, start + value
             pairs.append((data[key : data.find(b"\0", key)], data[value : data.find(b"\0", value)]))
     return [(os.fsdecode(key), os.fsdecode(value)) for key, value in pairs]
+
+
+def configured(folder, path="/etc/ld.so.conf", depth=3):
+    """The file below /etc/ld.so.conf that has ldconfig look into a directory; None when none names it."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = [line.partition("#")[0].strip() for line in file.read(1 << 20).splitlines()]
+    except OSError:
+        return None
+    for line in lines:
+        if line.startswith("include") and depth:
+            for pattern in line.split()[1:]:
+                for name in sorted(glob.glob(os.path.join(os.path.dirname(path), pattern))):
+                    found = configured(folder, name, depth - 1)
+                    if found is not None:
+                        return found
+        elif line and os.path.realpath(line) == os.path.realpath(folder):
+            return path
+    return None

@@ -2,6 +2,8 @@
 
 import re
 
+from . import origins, runtimes
+
 _FAMILIES = (
     ("cudart", r"libcudart"),
     ("cublasLt", r"libcublasLt"),
@@ -31,18 +33,62 @@ _FAMILIES = (
     ("libstdc++", r"libstdc\+\+"),
 )
 _PATTERNS = [(family, re.compile(pattern)) for family, pattern in _FAMILIES]
+_VERSION = re.compile(r"\.so\.(\d+(?:\.\d+)+)$")
+_MOST_OTHERS = 8
 
 
-def libraries():
-    """[{path, family}] in the order of their addresses."""
+def libraries(started):
+    """[{path, family, ...}] in the order of their addresses; the rest is what `LoadedLibrary` documents.
+
+    started: origins.environment() from before anything of the person's ran.
+    """
+    mappings = list(_mappings())
     found = {}
-    with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
+    for _, _, path in mappings:
+        family = _family(path)
+        if family is not None:
+            found.setdefault(path, family)
+    try:
+        process = origins.Process(started, mappings)
+    except (OSError, ValueError):
+        process = None
+    by_path = {one.path: one for one in process.objects} if process is not None else {}
+    return [_described(path, family, process, by_path.get(path)) for path, family in found.items()]
+
+
+def _mappings():
+    """(start, end, path) of the mapped files."""
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
-            path = line[line.index("/") :].rstrip("\n") if "/" in line else ""
-            name = path.rpartition("/")[2]
-            if ".so" in name and path not in found:
-                for family, pattern in _PATTERNS:
-                    if pattern.match(name):
-                        found[path] = family
-                        break
-    return [{"path": path, "family": family} for path, family in found.items()]
+            if "/" in line:
+                start, _, end = line.partition(" ")[0].partition("-")
+                yield int(start, 16), int(end, 16), line[line.index("/") :].rstrip("\n")
+
+
+def _family(path):
+    name = path.rpartition("/")[2]
+    if ".so" not in name:
+        return None
+    return next((family for family, pattern in _PATTERNS if pattern.match(name)), None)
+
+
+def _described(path, family, process, one):
+    version = _VERSION.search(path)
+    value = {"path": path, "family": family, "version": version[1] if version else None}
+    if family == "libstdc++":
+        value["version"] = runtimes.newest_glibcxx(path)
+    value["shipped"] = origins.is_shipped(path)
+    if one is None:
+        return value
+    why = process.reason(one)
+    others = process.others(one)[:_MOST_OTHERS]
+    return dict(
+        value,
+        soname=one.soname,
+        asked=why.how,
+        needed_by=why.by.path if why.by is not None else None,
+        via=why.via,
+        entry=why.entry,
+        entry_of=why.of,
+        others=[{"path": other, "via": via, "shipped": origins.is_shipped(other)} for other, via in others],
+    )

@@ -8,7 +8,7 @@ from . import loader
 from .elf import Elf
 
 _OPENMP = re.compile(r"lib(?:gomp|iomp5|omp)(?:[-.][\w.-]*)?\.so(?:\.[\d.]+)?$|lib(?:gomp|iomp5|omp)\.so")
-_GLIBCXX = re.compile(rb"GLIBCXX_(\d+(?:\.\d+)+)\0")
+_GLIBCXX = re.compile(r"GLIBCXX_(\d+(?:\.\d+)+)$")
 _FOLDERS = ("torch/lib", "functorch", "tensorflow", "jaxlib", "sklearn/.libs")
 
 
@@ -37,16 +37,39 @@ def openmp(paths):
 def libstdcxx(asking):
     """`3.4.30`: the newest GLIBCXX of the first libstdc++.so.6 in the loader's order, or None."""
     path = _first("libstdc++.so.6", asking)
-    if path is None:
-        return None
+    return None if path is None else newest_glibcxx(path)
+
+
+def newest_glibcxx(path):
+    """The newest GLIBCXX that a libstdc++ defines, or None."""
     try:
         with Elf(path) as elf:
-            offset, size = elf.sections().get(".dynstr", (0, 0))
-            versions = _GLIBCXX.findall(elf.data[offset : offset + size])
+            return _newest(elf.versions_defined())
     except (OSError, ValueError):
         return None
-    numbers = [tuple(int(part) for part in version.split(b".")) for version in versions]
-    return ".".join(str(part) for part in max(numbers)) if numbers else None
+
+
+def glibcxx_needed(paths):
+    """(`3.4.30`, path): the newest GLIBCXX that one of these files needs, and which; None when none does."""
+    found = []
+    for path in paths:
+        try:
+            with Elf(path) as elf:
+                needed = _newest(elf.versions_needed().get("libstdc++.so.6", ()))
+        except (OSError, ValueError):
+            continue
+        if needed is not None:
+            found.append((_key(needed), needed, path))
+    return max(found)[1:] if found else None
+
+
+def _newest(versions):
+    numbers = [match[1] for version in versions if (match := _GLIBCXX.match(version))]
+    return max(numbers, key=_key, default=None)
+
+
+def _key(version):
+    return tuple(int(part) for part in version.split("."))
 
 
 def _first(name, asking):

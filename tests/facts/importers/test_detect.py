@@ -133,7 +133,7 @@ def test_anything_else_is_refused(data: bytes) -> None:
 
 def test_a_refusal_says_what_is_accepted() -> None:
     with pytest.raises(BadInputError) as caught:
-        import_text(b"Traceback (most recent call last):", "log.txt")
+        import_text(b"Epoch 1: loss 0.3", "log.txt")
     assert caught.value.message.startswith("log.txt") and caught.value.todo == ACCEPTED
 
 

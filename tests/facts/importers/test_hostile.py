@@ -117,3 +117,21 @@ def test_long_and_repeated_lines(line: str) -> None:
 def test_a_sample_among_two_megabytes_of_log(name: str) -> None:
     noise = b"2026-05-01 12:00:00 INFO step 1000 loss 0.123 lr 1e-4 tokens/s 12345\n" * 30_000
     import_text(noise + sample(name) + noise, "log")
+
+
+@pytest.mark.parametrize("size", [1 << 13, 1 << 20, 20 << 20])
+def test_a_large_binary_file_is_refused_as_one(size: int) -> None:
+    """Without looking for reports in it: that took half a minute for 60 MB."""
+    data = (random.Random(1).randbytes(1 << 13) * (size >> 13))[:size]
+    with pytest.raises(BadInputError, match="it is binary"):
+        import_text(data, "core")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "around",
+    [b"\0" * 100_000, b"\x1b[31m\x07\x08\x08\r" * 2_000, "é日本語\n".encode() * 2_000, b"\xe9\n" * 4_000],
+    ids=["zeros", "terminal", "utf-8", "latin-1"],
+)
+def test_a_report_among_odd_bytes_is_no_binary_file(name: str, around: bytes) -> None:
+    import_text(around + b"\n" + sample(name) + b"\n" + around, "log")

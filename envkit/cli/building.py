@@ -1,0 +1,398 @@
+"""What `envkit build` does with its options: resolve, tell, write, build, prove."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from envkit.cli.apply import StoppedError
+from envkit.cli.options import Format
+from envkit.core.errors import EngineError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from envkit.build.access import Access
+    from envkit.build.ask import Ask
+    from envkit.build.model import Artefact, File, Settings
+    from envkit.build.run import Clock, Outcome
+    from envkit.cli.parts import Part
+    from envkit.compat import Compat, DownloadSize
+    from envkit.core.report import Report
+    from envkit.engine.docker import Engine
+    from envkit.facts.model import Snapshot
+    from envkit.resolve.model import Plan, Refusal
+    from envkit.resolve.request import Request
+
+FOLDER = Path("envkit-env")
+IN_IMAGES = {"docker", "compose", "devcontainer"}
+"""Artefacts that bring a C library of their own."""
+_ASK_FROM = 1_000_000_000
+"""Bytes of a download that is not started unasked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One command line."""
+
+    ask: Ask
+    snapshots: tuple[str, ...]
+    artefacts: tuple[str, ...]
+    output: Path | None
+    create: Path | None
+    tag: str | None
+    no_build: bool
+    check: bool
+    dry_run: bool
+    explain: bool
+    yes: bool
+    requirements: Path | None
+    apt: tuple[str, ...]
+    base_image: str | None
+    index_url: str | None
+    channels: tuple[str, ...]
+    extra_index_urls: tuple[str, ...]
+    find_links: tuple[str, ...]
+    ca_cert: Path | None
+    network: str | None
+    secrets: tuple[str, ...]
+    format: Format
+    verbose: bool
+    quiet: bool = False
+    framework_index: str | None = None
+    pip_config: bool = True
+
+    def say(self, line: str) -> None:
+        """Progress, unless it is not wanted."""
+        if not self.quiet:
+            _say(line)
+
+
+def perform(job: Job) -> None:
+    """Do it. Raises typer.Exit with the exit code where it is not 0."""
+    from envkit.build.ask import hosts_of, request_of
+    from envkit.build.base import following
+    from envkit.cli.build_settings import settings_of, settled
+    from envkit.cli.parts import parts_of
+    from envkit.compat import load_compat
+
+    compat = load_compat()
+    if job.check:
+        _checked(job, compat)
+        return
+    artefacts = _artefacts(job)
+    create = job.create is not None
+    part, *others = parts_of(artefacts, job.ask.source, job.output or FOLDER, create=create)
+    artefacts = part.artefacts
+    ask = replace(job.ask, own_libc=job.create is None and set(artefacts) <= IN_IMAGES)
+    request = request_of(ask, hosts_of(_snapshots(job.snapshots), compat), compat)
+    settings, access, taken = settings_of(job, compat)
+    engine = _engine(artefacts, job)
+    if job.base_image is not None:
+        pull = (lambda name: job.say(f"pulling {name}")) if engine is not None else None
+        request = following(request, job.base_image, engine or _nearby(), pull=pull)
+    # conda-forge has other builds than the wheels: a plan a source.
+    beside = [(other, _resolved(other.of(request), job, compat)) for other in others]
+    request = part.of(request)
+    answer = _resolved(request, job, compat)
+    image = bool(IN_IMAGES & set(artefacts)) and (engine is not None or bool(job.artefacts))
+    plan, settings, left = settled(settings, answer, image=image)
+    taken += left
+    if job.dry_run or job.explain:
+        _dry([(part, plan), *beside], settings, request, job, taken)
+        return
+    made = [_conda(each, settings, other, request, job, compat, access) for other, each in beside]
+    if part.source == "conda-forge":
+        outcome = _conda(plan, settings, part, request, job, compat, access)
+    else:
+        outcome = _made(plan, settings, artefacts, request, job, compat, engine, access)
+    outcome = replace(outcome, notes=(*taken, *outcome.notes))
+    _told((outcome, *made), job)
+    if not all(check.ok for check in outcome.checks):
+        raise typer.Exit(ExitCode.PROOF_FAILED)
+
+
+def _resolved(request: Request, job: Job, compat: Compat) -> Plan:
+    """The plan; a refusal is told, and ends the command."""
+    from envkit.resolve.model import Refusal
+    from envkit.resolve.resolve import resolve
+
+    answer = resolve(request, compat)
+    if isinstance(answer, Refusal):
+        _refused(answer, job)
+        raise typer.Exit(ExitCode.PROBLEM)
+    return answer
+
+
+def _conda(
+    plan: Plan,
+    settings: Settings,
+    part: Part,
+    request: Request,
+    job: Job,
+    compat: Compat,
+    access: Access,
+) -> Outcome:
+    from envkit.cli.building_conda import made
+
+    return made(plan, settings, part, part.of(request), job, compat, access)
+
+
+def _checked(job: Job, compat: Compat) -> None:
+    from envkit.build.check import check
+    from envkit.build.summary import drifted
+
+    found = check(job.output or FOLDER, compat)
+    if job.format is Format.JSON:
+        _json({"drift": found})
+    else:
+        _print(drifted(found), job)
+    if found.changes:
+        raise typer.Exit(ExitCode.PROBLEM)
+
+
+def _artefacts(job: Job) -> tuple[Artefact, ...]:
+    from envkit.build.model import ARTEFACTS
+    from envkit.build.render import RENDERERS
+
+    for name in job.artefacts:
+        if name not in ARTEFACTS or name not in RENDERERS:
+            raise UsageError(f"--as does not know {name!r}", todo=f"it knows {', '.join(RENDERERS)}")
+    if job.artefacts:
+        return job.artefacts  # type: ignore[return-value]
+    if job.ask.source == "conda-forge":
+        return ("conda",)
+    return ("docker", "uv", "pip")
+
+
+def _snapshots(sources: tuple[str, ...]) -> tuple[Snapshot, ...]:
+    """The machines of --from, one a file; this one where none is named."""
+    if sources:
+        from envkit.facts.importers.detect import load_snapshot
+
+        return tuple(load_snapshot(source).value for source in sources)
+    from envkit.build.look import look
+    from envkit.core.machine import Machine
+
+    return (look(Machine.here()),)
+
+
+def _dry(
+    parts: list[tuple[Part, Plan]],
+    settings: Settings,
+    request: Request,
+    job: Job,
+    taken: tuple[str, ...],
+) -> None:
+    from envkit.build.summary import planned
+    from envkit.build.together import together
+
+    plans = tuple(plan for _, plan in parts)
+    if job.format is Format.JSON:
+        others = {"plans": {plan.source: plan for plan in plans[1:]}} if plans[1:] else {}
+        _json({"plan": plans[0], **others})
+        return
+    reports = []
+    for part, plan in parts:
+        files = _shown(plan, settings, part, request) if job.dry_run else ()
+        reports.append(planned(plan, files, explain=job.explain, notes=taken))
+    _print(together(tuple(reports), plans), job)
+
+
+def _shown(plan: Plan, settings: Settings, part: Part, request: Request) -> tuple[File, ...]:
+    """The files of a plan that a person reads, unlocked."""
+    from envkit.build.lock import unlocked
+    from envkit.build.run import CA, files_of
+
+    found = unlocked(plan, settings, plan.lock.why)
+    files = files_of(plan, found, settings, part.artefacts, part.of(request))
+    return tuple(file for file in files if file.copy is None and file.path != CA)
+
+
+def _refused(refusal: Refusal, job: Job) -> None:
+    from envkit.build.summary import refused
+
+    if job.format is Format.JSON:
+        _json({"refusal": refusal})
+    else:
+        _print(refused(refusal, explain=job.explain or job.verbose), job)
+
+
+def _made(
+    plan: Plan,
+    settings: Settings,
+    artefacts: tuple[Artefact, ...],
+    request: Request,
+    job: Job,
+    compat: Compat,
+    engine: Engine | None,
+    access: Access,
+) -> Outcome:
+    """Lock, write, and build what can be built here."""
+    from envkit.build.base import enough_room, notes, pinned
+    from envkit.build.model import IMAGES
+    from envkit.build.run import Clock, Outcome, files_of, locked, written
+    from envkit.build.venv import free_below, possible, room
+
+    clock = Clock()
+    folder = job.output or FOLDER
+    venv = _venv(job, engine) if plan.source == "wheels" else None
+    expected = _allowed(plan, job, compat)
+    if venv is not None:
+        possible(venv)
+        room(expected, *free_below(venv))
+    if engine is not None:
+        settings = pinned(replace(settings, buildkit=engine.buildkit), plan, engine)
+        enough_room(engine, expected)
+    job.say(f"locking {plan.framework} {plan.version} ({plan.cuda})")
+    with clock.phase("lock"):
+        plan, found = locked(plan, settings, artefacts, request, compat, access=access)
+    with clock.phase("write"):
+        files = written(files_of(plan, found, settings, artefacts, request), folder)
+    outcome = Outcome(
+        plan=plan,
+        folder=str(folder),
+        files=files,
+        predicted=expected.installed_bytes if expected is not None else None,
+        notes=tuple(notes(plan, settings)) if IMAGES & set(artefacts) else (),
+    )
+    if job.no_build:
+        return replace(outcome, phases=clock.phases)
+    if engine is not None:
+        return _image(outcome, plan, settings, folder, engine, clock, job)
+    if venv is None:
+        return replace(outcome, phases=clock.phases)
+    return _environment(outcome, plan, settings, folder, clock, access, job, venv)
+
+
+def _venv(job: Job, engine: Engine | None) -> Path | None:
+    """Where an environment is made on this machine; None where none is."""
+    if job.no_build or engine is not None or (job.create is None and job.artefacts):
+        return None
+    return (job.create or (job.output or FOLDER) / ".venv").absolute()
+
+
+def _engine(artefacts: tuple[Artefact, ...], job: Job) -> Engine | None:
+    """The engine, where an image is wanted; None where none answers and none was asked for."""
+    from envkit.engine.docker import connect
+
+    if "docker" not in artefacts or job.no_build or job.create or job.dry_run or job.explain:
+        return None
+    try:
+        return connect()
+    except EngineError as error:
+        if job.tag is not None or "docker" in job.artefacts:
+            raise
+        job.say(f"{error.message}: making an environment on this machine instead")
+        return None
+
+
+def _nearby() -> Engine | None:
+    """The engine to ask about an image where nothing is built."""
+    from envkit.engine.docker import connect
+
+    try:
+        return connect()
+    except EngineError:
+        return None
+
+
+def _allowed(plan: Plan, job: Job, compat: Compat) -> DownloadSize | None:
+    """The predicted sizes; asks or refuses before a large download."""
+    from envkit.compat import download_size
+
+    found = download_size(compat.catalog, plan.framework, plan.version, plan.cuda, plan.platform)
+    if found is None:
+        return None
+    if not job.no_build:
+        confirmed(found.download_bytes, job)
+    return found
+
+
+def confirmed(download: int, job: Job) -> None:
+    """Asks before a large download, or refuses it where nobody can be asked."""
+    from envkit.core.text import size as words
+
+    if download > _ASK_FROM and not job.yes:
+        what = f"this downloads about {words(download)}"
+        if not sys.stdin.isatty():
+            raise UsageError(what, todo="say --yes to go on, --no-build to write and lock only, or --dry-run")
+        typer.confirm(f"{what}. Go on?", abort=True, err=True)
+
+
+def _image(
+    outcome: Outcome, plan: Plan, settings: Settings, folder: Path, engine: Engine, clock: Clock, job: Job
+) -> Outcome:
+    from envkit.build.run import build_image, prove_image
+
+    name, log = build_image(plan, settings, folder, engine, clock, tag=job.tag, say=job.say)
+    checks = prove_image(plan, engine, name, clock, gpus=False)
+    size = int(engine.described(name).get("Size") or 0)
+    return replace(outcome, image=name, log=str(log), checks=checks, size=size, phases=clock.phases)
+
+
+def _environment(
+    outcome: Outcome,
+    plan: Plan,
+    settings: Settings,
+    folder: Path,
+    clock: Clock,
+    access: Access,
+    job: Job,
+    venv: Path,
+) -> Outcome:
+    from envkit.build.run import prove_venv, size_of
+    from envkit.build.venv import create_venv
+
+    job.say(f"making {venv}")
+    try:
+        log = create_venv(plan, settings, folder, venv, clock.phase, access=access)
+    except KeyboardInterrupt:
+        raise StoppedError(
+            f"interrupted: no environment was made, and the files in {folder} are whole",
+            todo="run it again: what was downloaded is kept",
+        ) from None
+    checks = prove_venv(plan, venv, clock)
+    return replace(
+        outcome, environment=str(venv), log=str(log), checks=checks, size=size_of(venv), phases=clock.phases
+    )
+
+
+def _told(outcomes: tuple[Outcome, ...], job: Job) -> None:
+    from envkit.build.summary import made
+    from envkit.build.together import together
+    from envkit.core.codec import to_json
+
+    if job.format is not Format.JSON:
+        reports = tuple(made(outcome) for outcome in outcomes)
+        _print(together(reports, tuple(outcome.plan for outcome in outcomes)), job)
+    elif outcomes[1:]:
+        _json({**to_json(outcomes[0]), "others": {each.plan.source: each for each in outcomes[1:]}})
+    else:
+        _json(outcomes[0])
+
+
+def _say(line: str) -> None:
+    """Progress goes to standard error."""
+    from envkit.core.redact import secrets
+
+    sys.stderr.write(secrets(line) + "\n")
+    sys.stderr.flush()
+
+
+def _json(value: object) -> None:
+    from envkit.cli.output import emit
+    from envkit.core.codec import dumps, to_json
+    from envkit.core.redact import Identity, saved
+
+    emit(dumps(saved(to_json(value), Identity.here())), None)
+
+
+def _print(told: Report, job: Job) -> None:
+    from envkit.cli.output import emit, options, shareable
+    from envkit.report import render
+
+    shown = told if job.format is Format.TEXT else shareable(told)
+    emit(render(shown, job.format.value, options(to_file=False, verbose=job.verbose or job.explain)), None)

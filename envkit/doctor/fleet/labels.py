@@ -1,0 +1,97 @@
+"""What facts are called, how much they weigh, and the units of their values."""
+
+from __future__ import annotations
+
+SIZES = frozenset(("total", "swap_total", "cgroup_limit", "shm_total", "memory_total", "memory"))
+"""Fields that hold bytes."""
+
+UNITS = {
+    "max_mhz": "MHz",
+    "clock_sm_max": "MHz",
+    "clock_memory_max": "MHz",
+    "clock_app_sm": "MHz",
+    "clock_app_sm_default": "MHz",
+    "power_limit": "W",
+    "power_limit_set": "W",
+    "power_default": "W",
+    "power_min": "W",
+    "power_max": "W",
+    "temperature_slowdown": "°C",
+    "temperature_max_operating": "°C",
+}
+
+WEIGHTS: dict[str, tuple[float, str]] = {
+    "nvml.gpus": (10, "number of {key}"),
+    "pci": (8, "number of PCI devices {key}"),
+    "nvml.driver_version": (8, "driver"),
+    "nvml.state": (8, "NVML"),
+    "driver.module_version": (6, "driver module"),
+    "driver.loaded": (6, "driver module loaded"),
+    "host.kernel": (6, "kernel"),
+    "cpu.model": (6, "CPU"),
+    "cpu.logical": (5, "logical CPUs"),
+    "cpu.numa_nodes": (5, "NUMA nodes"),
+    "cpu.threads_per_core": (5, "threads per core"),
+    "memory.total": (5, "memory"),
+    "nvml.gpus.ecc.enabled": (5, "ECC"),
+    "nvml.gpus.mig_mode": (5, "MIG mode"),
+    "nvml.gpus.vbios": (4, "VBIOS"),
+    "nvml.gpus.memory_total": (4, "GPU memory"),
+    "nvml.gpus.state": (6, "GPU state"),
+    "nvml.gpus.power_limit": (4, "power limit"),
+    "nvml.gpus.pcie_width": (4, "PCIe lanes"),
+    "nvml.gpus.pcie_gen_max": (4, "PCIe generation"),
+    "nvml.gpus.nvlinks": (4, "NVLinks"),
+    "nvml.gpus.nvlinks.active": (4, "NVLinks active"),
+    "nvml.gpus.persistence": (2, "persistence mode"),
+    "nvml.gpus.compute_mode": (3, "compute mode"),
+    "nvml.cuda_version": (3, "CUDA of the driver"),
+    "host.os_name": (4, "system"),
+    "host.libc_version": (3, "C library"),
+    "host.cmdline": (3, "kernel command line"),
+    "host.virtualization": (4, "virtualization"),
+    "cpu.governor": (3, "CPU governor"),
+    "python.version": (4, "Python"),
+    "python.torch": (5, "torch"),
+    "python.tensorflow": (5, "TensorFlow"),
+    "scheduler": (1, "batch job"),
+    "python.torch.version": (5, "torch"),
+    "python.torch.cuda": (4, "CUDA of torch"),
+    "python.tensorflow.version": (5, "TensorFlow"),
+    "python.distributions": (2, "package {key}"),
+    "env": (2, "variable {key}"),
+    "driver.fabric_manager": (4, "fabric manager"),
+    "driver.fabric_manager_version": (3, "fabric manager"),
+    "limits.rdma_devices": (4, "RDMA devices"),
+    "storage": (2, "directory {key}"),
+    "containers.docker.version": (2, "Docker"),
+    "envkit": (0.5, "envkit that took it"),
+    # What follows the driver counts little beside it.
+    "driver.library_version": (1, "driver library"),
+    "driver.libcuda_version": (0.5, "libcuda"),
+    "driver.library_path": (0.2, "path of the driver library"),
+    "driver.libcuda_path": (0.2, "path of libcuda"),
+    "driver.packages": (0.5, "driver packages"),
+    "driver.module_files": (0.5, "module files"),
+    "driver.module_file_kernels": (0.5, "kernels with a driver module"),
+    "driver.dkms": (0.5, "DKMS module {key}"),
+    "nvml.nvml_version": (0.5, "NVML version"),
+    "nvml.library": (0.5, "NVML library"),
+    "driver.nodes": (0.2, "{key}"),
+    "host.kernels_installed": (0.5, "kernels installed"),
+}
+"""How much a fact tells of a node (1 where it is not named), and what it is called."""
+
+SHORT = {
+    "nvml.gpus.": "GPU ",
+    "containers.docker.": "Docker ",
+    "containers.toolkit.": "container toolkit ",
+    "cuda.cuda_home": "CUDA_HOME",
+    "python.distributions.": "package ",
+    "python.torch.": "torch ",
+    "python.tensorflow.": "TensorFlow ",
+    "pci.": "PCI device ",
+    "cpu.": "CPU ",
+    "host.": "",
+}
+"""How the starts of other facts are called."""
