@@ -46,6 +46,8 @@ demo: $(BIN)/envkit  ## Doctor on this machine, then on the snapshot of a faulty
 	@$(BIN)/envkit doctor || test $$? -eq 1
 	@echo; echo '$$ envkit doctor --from $(FAULTY)'
 	@$(BIN)/envkit doctor --from $(FAULTY) || test $$? -eq 1
+	@echo; echo '$$ envkit build --explain --from $(FAULTY)'
+	@$(BIN)/envkit build --explain --from $(FAULTY) || test $$? -eq 1
 	@echo; echo 'That was this machine, and a faulty one. Try: $(BIN)/envkit doctor -v, $(BIN)/envkit explain driver-too-old'
 
 lint: $(VENV)/.dev  ## Style, types, import contracts

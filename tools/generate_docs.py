@@ -22,6 +22,9 @@ from typing import Any
 import msgspec
 
 from envkit.bench.model import BenchResult
+from envkit.build.drift import Drift
+from envkit.build.record import Record
+from envkit.build.run import Outcome
 from envkit.causes import CATALOGUE_FAMILIES, Cause, Step, catalogue
 from envkit.cli.explained import Causes
 from envkit.core import errors
@@ -47,6 +50,9 @@ VALUES: tuple[tuple[type, str], ...] = (
     (Report, "the answer of any command before it becomes text, Markdown or HTML"),
     (Plan, "`envkit build --dry-run --json`, under `plan`"),
     (Refusal, "`envkit build --dry-run --json`, under `refusal`, with exit code 1"),
+    (Outcome, "`envkit build --json`"),
+    (Record, "`envkit build`, as envkit-plan.json; read by `envkit build --check`"),
+    (Drift, "`envkit build --check --json`, under `drift`"),
     (BenchResult, "`envkit bench --json`"),
     (Explanation, "`envkit explain --error FILE --json`"),
     (Diagnosis, "`envkit diagnose --json`"),

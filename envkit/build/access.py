@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,18 +29,12 @@ class Access:
 
     def inside(self, url: str) -> str:
         """The address with its login, for an environment variable."""
-        full = self._full.get(url)
-        return full if full is not None else url
-
-    @property
-    def _full(self) -> dict[str, str]:
-        return {each.url: _with(each) for each in self.logins}
+        found = self.at(url)
+        return url if found is None else _with(found, url)
 
 
-def _with(login: Login) -> str:
-    from urllib.parse import quote
-
-    parts = urlsplit(login.url)
+def _with(login: Login, url: str) -> str:
+    parts = urlsplit(url)
     name = quote(login.user, safe="")
     if login.password:
         name += ":" + quote(login.password, safe="")

@@ -53,7 +53,7 @@ def request_of(ask: Ask, hosts: tuple[Host, ...], compat: Compat) -> Request:
     if ask.cpu and (ask.cuda or ask.nvcc or ask.target.gpus or ask.target.driver):
         raise UsageError("--cpu needs no CUDA, driver or GPU", todo="leave --cpu out, or the other flags")
     cuda = _cuda(ask.cuda)
-    if ask.python is not None and not valid(ask.python):
+    if ask.python is not None and not (ask.python.strip() and valid(ask.python)):
         raise UsageError(f"{ask.python!r} is no Python version", todo="give one like 3.12, or '>=3.10,<3.13'")
     if ask.target.given:
         hosts = (typed_host(ask.target, hosts[0], compat),)

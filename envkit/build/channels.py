@@ -29,7 +29,7 @@ def channel(named: str) -> str:
                 f"--channel {public(named)!r} is no address", todo="give one like https://HOST/CHANNEL"
             )
         return public(named).rstrip("/")
-    if Path(named).is_dir():
+    if named and Path(named).is_dir():
         return str(Path(named).resolve())
     if named.startswith((".", "/", "~")):
         raise BadInputError(

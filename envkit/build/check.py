@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 from envkit.build import lock
 from envkit.build.access import Access
 from envkit.build.conda import LOCK
 from envkit.build.conda_lock import lock_conda
-from envkit.build.drift import Drift, drift
-from envkit.build.model import File, Locked
-from envkit.build.record import NAME, Record
-from envkit.build.render import RENDERERS
+from envkit.build.drift import Drift, Today, drift
+from envkit.build.indexes import mirrored
+from envkit.build.record import NAME, Record, digest
+from envkit.build.unlisted import answered
 from envkit.compat import Compat
 from envkit.core import codec
-from envkit.core.errors import BadInputError
-from envkit.resolve.resolve import resolve
+from envkit.core.errors import BadInputError, BuildFailedError, NetworkError
+from envkit.engine.uv import UvFailed
+from envkit.resolve.model import Plan, Refusal
+
+_NO_ACCESS = Access()
+
+
+def _unheard(line: str) -> None:
+    pass
 
 
 def read(folder: Path) -> Record:
@@ -29,32 +36,42 @@ def read(folder: Path) -> Record:
     return codec.load(Record, path, name="build").value
 
 
-def check(folder: Path, compat: Compat) -> Drift:
+def check(
+    folder: Path, compat: Compat, access: Access = _NO_ACCESS, *, say: Callable[[str], None] = _unheard
+) -> Drift:
     """What would be different today: in the plan, in the files on disk, and in what the indexes hold.
 
-    Asks the indexes only for a build that was locked.
+    Asks the indexes only for a build that was locked, or that was derived from their metadata. access: their
+    logins. say: told before they are asked. Raises BadInputError.
     """
     record = read(folder)
-    now = resolve(record.request, compat)
-    files = _files(folder, record)
+    try:
+        now: Plan | Refusal | None = answered(
+            record.request, compat, record.settings, access, offline=False, say=say
+        )
+    except NetworkError:
+        now = None
+    if isinstance(now, Plan):
+        now = mirrored(now, record.settings.indexes)
     text = _text(folder / (LOCK if record.plan.source == "conda-forge" else "requirements.txt"))
-    again = None if record.lock.kind == "none" else _lock(record, compat)
-    return drift(record, now, files, text, again)
+    today = Today() if record.lock.kind == "none" else _today(record, text, compat, access, say)
+    return drift(record, now, edited(folder, record), text, today)
 
 
-def _files(folder: Path, record: Record) -> tuple[str, ...]:
-    """Files that differ from what the record renders to."""
-    requirements = _text(folder / "requirements.txt")
-    project = _text(folder / "uv.lock") or None
-    conda = _text(folder / LOCK) or None
-    locked = Locked(lock=record.lock, requirements=requirements, uv_lock=project, conda_lock=conda)
-    plan = replace(record.plan, lock=record.lock)
-    wanted: dict[str, File] = {}
-    for artefact in record.artefacts:
-        wanted.update((file.path, file) for file in RENDERERS[artefact](plan, locked, record.settings))
-    return tuple(
-        path for path, file in wanted.items() if file.copy is None and _text(folder / path) != file.text
-    )
+def edited(folder: Path, record: Record) -> tuple[str, ...]:
+    """What became of the files on disk since they were written, one sentence each."""
+    found = []
+    for path, before in record.digests:
+        try:
+            now = digest((folder / path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            found.append(f"{path} is gone")
+            continue
+        except (OSError, UnicodeDecodeError):
+            now = ""
+        if now != before:
+            found.append(f"{path} was changed since it was written")
+    return tuple(found)
 
 
 def _text(path: Path) -> str:
@@ -64,11 +81,21 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _lock(record: Record, compat: Compat) -> str | None:
-    """What the indexes give for the plan today; None when they cannot be asked."""
+def _today(record: Record, text: str, compat: Compat, access: Access, say: Callable[[str], None]) -> Today:
+    """What the indexes say today: of what is locked, and of what would be taken instead."""
     plan, settings = record.plan, record.settings
+    say("asking the indexes")
     if plan.source == "conda-forge":
-        found = lock_conda(plan, settings, record.request.hosts, compat, access=Access())
-    else:
-        found = lock.lock_python(plan, settings, project=False)
-    return None if found.lock.kind == "none" else found.text
+        found = lock_conda(plan, settings, record.request.hosts, compat, access=access)
+        return Today() if found.lock.kind == "none" else Today(fresh=found.text)
+    held = lock.held(text, plan, settings, access)
+    try:
+        again = lock.lock_python(plan, settings, project=False, access=access)
+    except BuildFailedError as error:
+        return Today(gone=error.message)
+    if again.lock.kind == "none":
+        return Today()
+    if isinstance(held, UvFailed):
+        gone = held.message if held.kind in ("missing", "unsolvable") else ""
+        return Today(fresh=again.requirements, gone=gone)
+    return Today(fresh=again.requirements, held=held)

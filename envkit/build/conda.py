@@ -54,7 +54,7 @@ class Spec:
 
 def platform(plan: Plan) -> str:
     """`linux-64`."""
-    return CONDA_PLATFORMS[plan.platform]
+    return next(name for platform, name in CONDA_PLATFORMS.items() if platform == plan.platform)
 
 
 def distribution(requirement: Requirement) -> str:
@@ -76,6 +76,9 @@ def _specs(plan: Plan, pip: bool) -> Iterator[Spec]:
     yield Spec(name="python", version=f"{plan.python}.*")
     if cuda is not None:
         yield Spec(name="cuda-version", version=f"{cuda[0]}.{cuda[1]}.*")
+        if plan.platform == "linux-aarch64":
+            # Else a solver may take the build for Jetson boards (conda-forge's arm-variant package).
+            yield Spec(name="arm-variant", version="*", build="sbsa")
     if plan.nvcc is not None:
         yield Spec(name="cuda-nvcc")
     for requirement in beside:

@@ -18,7 +18,7 @@ from envkit.build.requirements import of_the_person
 from envkit.build.uv_env import install_environment
 from envkit.core.errors import BuildFailedError, DiskError, EngineError, EnvkitError, NetworkError, UsageError
 from envkit.core.redact import secrets
-from envkit.core.text import plain
+from envkit.core.text import plain, size
 from envkit.engine import conda, uv
 from envkit.engine.conda_model import CondaFailed
 from envkit.resolve.model import Plan
@@ -32,6 +32,15 @@ def possible(prefix: Path) -> None:
     if not conda.present():
         raise EngineError("py-rattler, which installs conda packages, is not installed", todo=_ABSENT)
     venv.possible(prefix, mark=conda.MARK)
+
+
+def room(download: int, free: int, where: str) -> None:
+    """Raises DiskError where not even the packages themselves have room. Pure; all in bytes."""
+    if free < download:
+        raise DiskError(
+            f"the packages have {size(download)}, and {size(free)} are free in {where}",
+            todo="make space there, or give --create DIR on another disk",
+        )
 
 
 def create_conda(

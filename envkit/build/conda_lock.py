@@ -84,4 +84,12 @@ def _why(failed: CondaFailed, virtual: tuple[Virtual, ...], settings: Settings) 
         )
     if failed.kind == "absent":
         return "py-rattler is not installed: pip install 'envkit[conda]'"
-    return f"{named} could not be asked ({failed.message}); {LATER}"
+    return f"{named} could not be asked ({failed.message}); {_later(failed.message)}"
+
+
+def _later(message: str) -> str:
+    if "certificate" in message.lower():
+        return "a network that opens TLS has a certificate of its own: --ca-cert FILE"
+    if "(401 " in message or "(403 " in message:
+        return "it wants a login: https://USER:PASSWORD@HOST/..., or RATTLER_AUTH_FILE=FILE"
+    return LATER

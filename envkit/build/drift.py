@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from envkit.build.conda import LOCK
 from envkit.build.record import Record
-from envkit.build.sbom import Package, packages
+from envkit.build.sbom import packages
 from envkit.resolve.model import Plan, Refusal
 
 
@@ -24,29 +24,48 @@ class Drift:
     """Newer releases, which the record does not take by itself."""
     unasked: str = ""
     """Why the indexes were not asked; empty when they were."""
+    schema: str = "envkit.drift/1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Today:
+    """What the indexes say now; None = they could not be asked."""
+
+    fresh: str | None = None
+    """The lock that they would give."""
+    held: str | None = None
+    """The locked versions with the hashes that they have now; None where that was not asked."""
+    gone: str = ""
+    """Why what is locked can no longer be had."""
 
 
 def drift(
-    record: Record, now: Plan | Refusal, edited: tuple[str, ...], old_lock: str, new_lock: str | None
+    record: Record, now: Plan | Refusal | None, edited: tuple[str, ...], old_lock: str, today: Today
 ) -> Drift:
     """Compare a record with what its request gives today.
 
-    edited: files on disk that differ from what the record renders to. old_lock, new_lock: requirements.txt on
-    disk, and what the indexes give today; None = they could not be asked.
+    now: the plan; None = the index that it was derived from is out of reach. edited: what became of the files
+    on disk, one sentence each. old_lock: requirements.txt on disk. today: what the indexes say.
     """
-    changes = [f"{path} was changed since it was written" for path in edited]
+    changes = list(edited)
     file = LOCK if record.plan.source == "conda-forge" else "requirements.txt"
-    if hashlib.sha256(old_lock.encode()).hexdigest() != record.lock_hash and file not in edited:
+    if hashlib.sha256(old_lock.encode()).hexdigest() != record.lock_hash and not any(
+        each.startswith(f"{file} ") for each in edited
+    ):
         changes.append(f"{file} is not the one that was locked")
     notes: list[str] = []
     if isinstance(now, Refusal):
         changes.append("the request is refused today: " + "; ".join(now.reasons))
-    else:
+    elif now is not None:
         for change, newer in _plan_changes(record.plan, now):
             (notes if newer else changes).append(change)
-    for change, newer in _lock_changes(old_lock, new_lock) if new_lock is not None else ():
-        (notes if newer else changes).append(change)
-    why = "" if new_lock is not None else "the lock was not compared with the indexes: none could be asked"
+    if today.gone:
+        changes.append(f"what is locked can no longer be had: {today.gone}")
+    changes += _replaced(old_lock, today.held or today.fresh or "")
+    for change, newer in _lock_changes(old_lock, today.fresh or ""):
+        if newer or not today.gone:
+            (notes if newer else changes).append(change)
+    why = "" if today.fresh is not None or today.gone else _why_unasked(record)
     return Drift(changes=tuple(changes), notes=tuple(notes), unasked=why)
 
 
@@ -84,8 +103,24 @@ def _lock_changes(old: str, new: str) -> Iterator[tuple[str, bool]]:
             newer = _newer(package.version, before.version)
             told = f"{package.name}: {before.version} is locked, {package.version} would be taken today"
             yield told if newer else f"{told}; the index no longer has what is locked", newer
-        elif _replaced(before, package):
-            yield f"{package.name} {package.version}: the index has other files than were locked", False
+
+
+def _replaced(old: str, new: str) -> list[str]:
+    """Packages of which no locked file is there any more; new files of a release are common."""
+    then = {(package.name, package.version): set(package.hashes) for package in packages(old)}
+    return [
+        f"{package.name} {package.version}: the index has other files than were locked"
+        for package in packages(new)
+        if package.hashes
+        and (before := then.get((package.name, package.version)))
+        and not before & set(package.hashes)
+    ]
+
+
+def _why_unasked(record: Record) -> str:
+    if record.lock.kind == "none":
+        return f"nothing was locked, so nothing was compared with the indexes: {record.lock.why}"
+    return "the lock was not compared with the indexes: they are out of reach"
 
 
 def _newer(one: str, other: str) -> bool:
@@ -94,8 +129,3 @@ def _newer(one: str, other: str) -> bool:
         return Version(one) > Version(other)
     except InvalidVersion:
         return True
-
-
-def _replaced(before: Package, now: Package) -> bool:
-    """Whether no file that was locked is there any more; new files of a release are common."""
-    return bool(before.hashes and now.hashes) and not set(before.hashes) & set(now.hashes)

@@ -47,12 +47,22 @@ _KNOWN = (
         "the base image has Python {0}, and the plan is for {1}", "ask for it: --python {0}",
     ),
     _known(
-        r"unable to locate package (\S+)", BuildFailedError, "Debian has no package {0}",
+        r"unable to locate package (\S+)|package '?(\S+?)'? has no installation candidate|"
+        r"version '\S+' for '(\S+)' was not found",
+        BuildFailedError, "the base image's distribution has no package {0}, or not in that version",
         "correct its name in --apt",
     ),
     _known(
-        r"pull access denied for (\S+?),|manifest for (\S+) not found|manifest unknown", NetworkError,
-        "the base image {0} cannot be pulled", "give one that can with --base-image",
+        r"pull access denied for (\S+?),|manifest for (\S+) not found|manifest unknown|"
+        r"(\S+): failed to resolve source metadata|failed to do request: \S+ \S+/v2/(\S+?)/manifests",
+        NetworkError, "the base image {0} cannot be pulled", "give one that can with --base-image",
+    ),
+    _known(
+        r"dns error|temporary failure in name resolution|could not resolve host|failed to lookup address|"
+        r"network is unreachable|connection refused|i/o timeout|connection timed out|no such host|"
+        r"error sending request for url|failed to fetch|could not connect to",
+        NetworkError, "a server could not be reached",
+        "check the network of builds (--network host), the proxy variables, and the index (--index-url)",
     ),
     _known(
         r"because (\S+) was not found in the package registry|no matching distribution found for (\S+)",
@@ -69,33 +79,31 @@ _KNOWN = (
         "loosen the versions in --requirements",
     ),
     _known(
-        r"dns error|temporary failure in name resolution|could not resolve host|failed to lookup address|"
-        r"network is unreachable|connection refused|i/o timeout|connection timed out|no such host",
-        NetworkError, "a server could not be reached",
-        "check the network of builds (--network host), the proxy variables, and the index (--index-url)",
-    ),
-    _known(
         r"cannot connect to the docker daemon|error during connect", EngineError, "the engine went away",
         "start it again (sudo systemctl start docker)",
     ),
 )  # fmt: skip
 
 _STEP = re.compile(
-    r"^#\d+ \[(?P<step>[^\]]+)\] (?P<command>.+)$|^Step (?P<number>\d+/\d+) : (?P<classic>.+)$", re.MULTILINE
+    r"^(?P<id>#\d+) \[(?P<step>[^\]]+)\] (?P<command>.+)$|^Step (?P<number>\d+/\d+) : (?P<classic>.+)$",
+    re.MULTILINE,
 )
 _FAILED = re.compile(
-    r"executor failed running \[(?P<command>.+)\]: exit code|ERROR: process \"(?P<other>.+)\" did not"
+    r"^(?P<id>#\d+) (?:\d+\.\d+ )?ERROR: (?!No |Could |Ignored |Cannot install)", re.MULTILINE
 )
+"""BuildKit's own word on the step that failed; pip's errors begin in the same way."""
+_OPTIONS = re.compile(r"--(?:mount|network)=\S+ ")
+_PREFIX = re.compile(r"^#\d+ (?:\d+\.\d+ )?", re.MULTILINE)
 
 
 def failure(log: str, where: str) -> EnvkitError:
     """The error for a build that failed. where: the file that holds the whole log."""
-    last = tuple(line for line in log.splitlines() if line.strip())[-_KEPT:]
+    step, output = _failed_step(log)
+    last = tuple(line for line in output.splitlines() if line.strip())[-_KEPT:]
     said = one_line(" | ".join(last), limit=300)
-    step = _step(log)
     at = f" in step {step}" if step else ""
     for known in _KNOWN:
-        found = known.pattern.search(log)
+        found = known.pattern.search(output)
         if found:
             slots = [group for group in found.groups() if group] + ["", ""]
             what = known.what.format(*slots)
@@ -105,18 +113,22 @@ def failure(log: str, where: str) -> EnvkitError:
     return BuildFailedError(f"the build failed{at}: {said}", todo=f"read the whole log: {where}")
 
 
-def _step(log: str) -> str:
-    """The step that failed, as short as it can be told."""
+def _failed_step(log: str) -> tuple[str, str]:
+    """The step that failed, as short as it can be told, and what it and the end of the log say.
+
+    Other steps run beside it and may have said what looks like an error and was none.
+    """
     steps = list(_STEP.finditer(log))
     failed = _FAILED.search(log)
     if failed is not None:
-        command = (failed["command"] or failed["other"] or "").removeprefix("/bin/sh -c ")
-        for step in steps:
-            if step["command"] and command and command[:40] in step["command"]:
-                return f"{step['step']} ({one_line(step['command'], limit=60)})"
+        own = next((step for step in steps if step["id"] == failed["id"]), None)
+        mine = [line for line in log.splitlines() if line.startswith(f"{failed['id']} ")]
+        return _named(own) if own is not None else "", _PREFIX.sub("", "\n".join(mine))
     if not steps:
-        return ""
-    last = steps[-1]
-    if last["number"]:
-        return f"{last['number']} ({one_line(last['classic'], limit=60)})"
-    return f"{last['step']} ({one_line(last['command'], limit=60)})"
+        return "", log
+    return _named(steps[-1]), log[steps[-1].end() :]
+
+
+def _named(step: re.Match[str]) -> str:
+    number, command = step["number"] or step["step"], step["classic"] or step["command"]
+    return f"{number} ({one_line(_OPTIONS.sub('', command), limit=90)})"

@@ -156,12 +156,12 @@ def fitting(indexes: Indexes, plan: Plan) -> Indexes:
     return replace(indexes, wheels=tuple(kept), avoided=tuple(dict.fromkeys(avoided)))
 
 
-_SYSTEMS = {
-    "linux-x86_64": ("linux", "x86_64"),
-    "linux-aarch64": ("linux", "aarch64"),
+_SYSTEMS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "linux-x86_64": ("linux", ("x86_64",)),
+    "linux-aarch64": ("linux", ("aarch64",)),
     "macos-arm64": ("macosx", ("arm64", "universal2")),
     "macos-x86_64": ("macosx", ("x86_64", "universal2")),
-    "windows": ("win", "amd64"),
+    "windows": ("win", ("amd64",)),
 }
 
 

@@ -11,7 +11,8 @@ from envkit.build.access import Access
 from envkit.build.model import Locked, Settings
 from envkit.build.render import pip
 from envkit.build.render.uv import pyproject
-from envkit.build.uv_env import project_environment
+from envkit.build.sbom import packages
+from envkit.build.uv_env import install_environment, project_environment
 from envkit.core.errors import BuildFailedError, DiskError, NetworkError
 from envkit.engine import uv
 from envkit.engine.uv import UvFailed
@@ -70,6 +71,30 @@ def lock_python(plan: Plan, settings: Settings, *, project: bool, access: Access
         return locked if isinstance(found, UvFailed) else replace(locked, uv_lock=found)
 
 
+def held(text: str, plan: Plan, settings: Settings, access: Access) -> str | UvFailed:
+    """The pins of a lock with the hashes that the indexes have for them today."""
+    pins = "".join(f"{each.name}=={each.version}\n" for each in packages(text))
+    with tempfile.TemporaryDirectory(prefix="envkit-lock-") as name:
+        folder = Path(name)
+        (folder / "requirements.txt").write_text(pins, encoding="utf-8")
+        arguments = (
+            *(
+                "pip",
+                "compile",
+                "requirements.txt",
+                "--no-deps",
+                "--generate-hashes",
+                "--no-header",
+                "--quiet",
+            ),
+            *("--python-version", plan.python, "--python-platform", platform(plan)),
+            *("--index-strategy", "unsafe-best-match"),
+        )
+        env = install_environment(plan, settings, access)
+        result = uv.run(folder, arguments, ca=settings.ca_cert, env=env)
+    return result.stdout if result.ok else uv.failed(result)
+
+
 def platform(plan: Plan) -> str:
     """The platform as uv names it: "x86_64-manylinux_2_28"."""
     name = _PLATFORMS[plan.platform]
@@ -106,8 +131,8 @@ def _why(failed: UvFailed) -> str:
     if failed.kind == "login":
         raise NetworkError(
             f"an index wants a login: {failed.message}",
-            todo="put it into the address (--index-url https://USER:PASSWORD@HOST/...) or into ~/.netrc; it is "
-            "written to no file",
+            todo="put it into the address (--index-url https://USER:PASSWORD@HOST/...), which is written to "
+            "no file, or into ~/.netrc",
         )
     if failed.kind == "disk":
         raise DiskError(f"uv cannot write: {failed.message}", todo="make space for its cache (uv cache dir)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from envkit.build.model import Artefact, Settings
@@ -27,4 +28,11 @@ class Record:
     """SHA-256 of the locked requirements."""
     locked_on: str
     """ISO date on which the indexes were asked; empty when they were not."""
+    digests: tuple[tuple[str, str], ...] = ()
+    """(path, SHA-256) of every file that was written as text."""
     schema: str = "envkit.build/1"
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a file's text."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -17,7 +17,7 @@ from envkit.build.conda_create import python_of
 from envkit.build.conda_lock import lock_conda
 from envkit.build.model import IMAGES, Artefact, File, Locked, Settings
 from envkit.build.proof import Check
-from envkit.build.record import NAME, Record
+from envkit.build.record import NAME, Record, digest
 from envkit.build.render import RENDERERS
 from envkit.build.render.docker import lock_hash
 from envkit.build.render.docker import tag as tag_of
@@ -116,6 +116,9 @@ def files_of(
             files[file.path] = file
     if settings.ca_cert is not None and IMAGES & set(artefacts):
         files[CA] = File(path=CA, text=Path(settings.ca_cert).read_text(encoding="utf-8", errors="replace"))
+    if plan.source == "wheels":
+        # What is locked, whichever of the formats is asked for.
+        files.setdefault("requirements.txt", File(path="requirements.txt", text=found.requirements))
     files["sbom.json"] = File(path="sbom.json", text=sbom.cyclonedx(plan, found))
     record = Record(
         envkit=__version__,
@@ -126,6 +129,7 @@ def files_of(
         lock=found.lock,
         lock_hash=lock_hash(found),
         locked_on="" if found.lock.kind == "none" else datetime.now(UTC).date().isoformat(),
+        digests=tuple((file.path, digest(file.text)) for file in files.values() if file.copy is None),
     )
     files[NAME] = File(path=NAME, text=dumps(to_json(record)) + "\n")
     return tuple(files.values())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from envkit.build import failure
 from envkit.build.access import Access
-from envkit.build.model import Settings
+from envkit.build.model import Locked, Settings
 from envkit.build.uv_env import install_environment
 from envkit.compat import DownloadSize
 from envkit.core.errors import DiskError, EngineError, TargetAbsentError
@@ -67,9 +67,16 @@ def free_below(venv: Path) -> tuple[int, str]:
 
 
 def create_venv(
-    plan: Plan, settings: Settings, folder: Path, venv: Path, phase: Phase, *, access: Access
+    plan: Plan,
+    found: Locked,
+    settings: Settings,
+    folder: Path,
+    venv: Path,
+    phase: Phase,
+    *,
+    access: Access,
 ) -> Path:
-    """Make the environment of `folder/requirements.txt` with uv; the log of the installation.
+    """Make the environment of a lock with uv; the log of the installation, which goes into `folder`.
 
     An environment that was there is put back when this one fails or is interrupted. Raises TargetAbsentError
     when the plan's Python cannot be had, BuildFailedError and its kin otherwise.
@@ -78,8 +85,10 @@ def create_venv(
     with instead(venv):
         with phase("make the environment"):
             _empty(plan.python, folder, venv, settings)
-        with phase("install"):
-            _install(plan, settings, folder, venv, log, access)
+        with phase("install"), tempfile.TemporaryDirectory(prefix="envkit-install-") as name:
+            wanted = Path(name) / "requirements.txt"
+            wanted.write_text(found.requirements, encoding="utf-8")
+            _install(wanted, plan, settings, venv, log, access)
     return log
 
 
@@ -98,13 +107,13 @@ def _empty(python: str, folder: Path, venv: Path, settings: Settings) -> None:
     )
 
 
-def _install(plan: Plan, settings: Settings, folder: Path, venv: Path, log: Path, access: Access) -> None:
+def _install(wanted: Path, plan: Plan, settings: Settings, venv: Path, log: Path, access: Access) -> None:
     options = ["--require-hashes"] if plan.lock.kind == "hashes" else []
     done = uv.run(
-        folder,
+        wanted.parent,
         (
             *("pip", "install", "--python", str(venv), "--index-strategy", "unsafe-best-match"),
-            *(*options, "--requirements", "requirements.txt"),
+            *(*options, "--requirements", wanted.name),
         ),
         ca=settings.ca_cert,
         limit=_INSTALL_LIMIT,

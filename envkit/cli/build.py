@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from envkit.cli.options import Format, FormatOption, FromOption, JsonOption, QuietOption, VerboseOption, names
+from envkit.cli.options import (
+    Format,
+    FormatOption,
+    FromOption,
+    JsonOption,
+    QuietOption,
+    VerboseOption,
+    names,
+    refuse_contradictions,
+)
 from envkit.core.errors import UsageError
 
 _TARGET = "The machine that it is for"
@@ -171,6 +180,7 @@ def build(
     from envkit.cli.building import Job, perform
     from envkit.resolve.hosts import TypedTarget
 
+    refuse_contradictions(format=format, json=json, verbose=verbose, quiet=quiet)
     if source not in ("wheels", "conda-forge"):
         raise UsageError(f"{source!r} is no source", todo="give --source wheels or --source conda-forge")
     ask = Ask(
@@ -179,18 +189,21 @@ def build(
         cpu=cpu,
         cuda=cuda,
         python=python,
-        extras=names(extras),
+        extras=_named("--with", extras),
         nvcc=toolkit,
         source=source,  # type: ignore[arg-type]
         target=TypedTarget(
-            driver=target_driver, gpus=names(target_gpu), arch=target_arch, glibc=target_glibc
+            driver=target_driver,
+            gpus=_named("--target-gpu", target_gpu),
+            arch=target_arch,
+            glibc=target_glibc,
         ),
     )
     perform(
         Job(
             ask=ask,
             snapshots=tuple(snapshots or ()),
-            artefacts=names(artefacts),
+            artefacts=_named("--as", artefacts),
             output=output,
             create=create,
             tag=tag,
@@ -200,7 +213,7 @@ def build(
             explain=explain,
             yes=yes,
             requirements=requirements,
-            apt=names(apt),
+            apt=_named("--apt", apt),
             base_image=base_image,
             index_url=index_url,
             extra_index_urls=tuple(extra_index_url or ()),
@@ -216,3 +229,7 @@ def build(
             pip_config=not no_pip_config,
         )
     )
+
+
+def _named(option: str, values: list[str] | None) -> tuple[str, ...]:
+    return names(values, what=f"{option} names nothing", todo="see `envkit build --help` for what it takes")

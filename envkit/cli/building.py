@@ -16,7 +16,7 @@ from envkit.core.errors import EngineError, ExitCode, UsageError
 if TYPE_CHECKING:
     from envkit.build.access import Access
     from envkit.build.ask import Ask
-    from envkit.build.model import Artefact, File, Settings
+    from envkit.build.model import Artefact, File, Locked, Settings
     from envkit.build.run import Clock, Outcome
     from envkit.cli.parts import Part
     from envkit.compat import Compat, DownloadSize
@@ -94,12 +94,12 @@ def perform(job: Job) -> None:
         pull = (lambda name: job.say(f"pulling {name}")) if engine is not None else None
         request = following(request, job.base_image, engine or _nearby(), pull=pull)
     # conda-forge has other builds than the wheels: a plan a source.
-    beside = [(other, _resolved(other.of(request), job, compat)) for other in others]
+    beside = [(other, _resolved(other.of(request), job, compat, settings, access)) for other in others]
     request = part.of(request)
-    answer = _resolved(request, job, compat)
+    answer = _resolved(request, job, compat, settings, access)
     image = bool(IN_IMAGES & set(artefacts)) and (engine is not None or bool(job.artefacts))
     plan, settings, left = settled(settings, answer, image=image)
-    taken += left
+    taken += (*left, *_unsaid(access, job, image=image))
     if job.dry_run or job.explain:
         _dry([(part, plan), *beside], settings, request, job, taken)
         return
@@ -108,18 +108,21 @@ def perform(job: Job) -> None:
         outcome = _conda(plan, settings, part, request, job, compat, access)
     else:
         outcome = _made(plan, settings, artefacts, request, job, compat, engine, access)
-    outcome = replace(outcome, notes=(*taken, *outcome.notes))
+    # pip's configuration has no say where conda installs everything.
+    told = taken if part.source == "wheels" or settings.requirements else ()
+    outcome = replace(outcome, notes=(*told, *outcome.notes))
     _told((outcome, *made), job)
     if not all(check.ok for check in outcome.checks):
         raise typer.Exit(ExitCode.PROOF_FAILED)
 
 
-def _resolved(request: Request, job: Job, compat: Compat) -> Plan:
+def _resolved(request: Request, job: Job, compat: Compat, settings: Settings, access: Access) -> Plan:
     """The plan; a refusal is told, and ends the command."""
+    from envkit.build.unlisted import answered
     from envkit.resolve.model import Refusal
-    from envkit.resolve.resolve import resolve
 
-    answer = resolve(request, compat)
+    offline = job.dry_run or job.explain
+    answer = answered(request, compat, settings, access, offline=offline, say=job.say)
     if isinstance(answer, Refusal):
         _refused(answer, job)
         raise typer.Exit(ExitCode.PROBLEM)
@@ -140,11 +143,23 @@ def _conda(
     return made(plan, settings, part, part.of(request), job, compat, access)
 
 
+def _unsaid(access: Access, job: Job, *, image: bool) -> tuple[str, ...]:
+    """How the build of an image logs in: it is told no login that an address held."""
+    if not image or not access.logins or any("id=netrc" in secret for secret in job.secrets):
+        return ()
+    return (
+        "the login of an index was used on this machine and is in no file; an image's build logs in with "
+        "--secret id=netrc,src=$HOME/.netrc",
+    )
+
+
 def _checked(job: Job, compat: Compat) -> None:
     from envkit.build.check import check
     from envkit.build.summary import drifted
+    from envkit.cli.build_settings import settings_of
 
-    found = check(job.output or FOLDER, compat)
+    _, access, _ = settings_of(job, compat)
+    found = check(job.output or FOLDER, compat, access, say=job.say)
     if job.format is Format.JSON:
         _json({"drift": found})
     else:
@@ -239,7 +254,7 @@ def _made(
     clock = Clock()
     folder = job.output or FOLDER
     venv = _venv(job, engine) if plan.source == "wheels" else None
-    expected = _allowed(plan, job, compat)
+    expected = _allowed(plan, job, compat, builds=venv is not None or engine is not None)
     if venv is not None:
         possible(venv)
         room(expected, *free_below(venv))
@@ -264,7 +279,7 @@ def _made(
         return _image(outcome, plan, settings, folder, engine, clock, job)
     if venv is None:
         return replace(outcome, phases=clock.phases)
-    return _environment(outcome, plan, settings, folder, clock, access, job, venv)
+    return _environment(outcome, plan, settings, folder, clock, access, job, venv, found)
 
 
 def _venv(job: Job, engine: Engine | None) -> Path | None:
@@ -299,14 +314,14 @@ def _nearby() -> Engine | None:
         return None
 
 
-def _allowed(plan: Plan, job: Job, compat: Compat) -> DownloadSize | None:
+def _allowed(plan: Plan, job: Job, compat: Compat, *, builds: bool) -> DownloadSize | None:
     """The predicted sizes; asks or refuses before a large download."""
     from envkit.compat import download_size
 
     found = download_size(compat.catalog, plan.framework, plan.version, plan.cuda, plan.platform)
     if found is None:
         return None
-    if not job.no_build:
+    if builds:
         confirmed(found.download_bytes, job)
     return found
 
@@ -342,13 +357,14 @@ def _environment(
     access: Access,
     job: Job,
     venv: Path,
+    found: Locked,
 ) -> Outcome:
     from envkit.build.run import prove_venv, size_of
     from envkit.build.venv import create_venv
 
     job.say(f"making {venv}")
     try:
-        log = create_venv(plan, settings, folder, venv, clock.phase, access=access)
+        log = create_venv(plan, found, settings, folder, venv, clock.phase, access=access)
     except KeyboardInterrupt:
         raise StoppedError(
             f"interrupted: no environment was made, and the files in {folder} are whole",

@@ -29,8 +29,9 @@ def made(
     access: Access,
 ) -> Outcome:
     """Lock and write; with --create, or where nothing was named, the environment and its proof, too."""
-    from envkit.build.conda_create import create_conda, possible
+    from envkit.build.conda_create import create_conda, possible, room
     from envkit.build.run import Clock, Outcome, files_of, locked, prove_venv, size_of, written
+    from envkit.build.venv import free_below
 
     create = not job.no_build and (job.create is not None or not job.artefacts)
     prefix = (job.create or part.folder / "env").absolute()
@@ -40,8 +41,10 @@ def made(
     job.say(f"solving {plan.framework} {plan.version} ({plan.cuda}) with conda packages")
     with clock.phase("lock"):
         plan, found = locked(plan, settings, part.artefacts, request, compat, access=access)
-    if create:
-        confirmed(found.download or 0, job)
+    if create and found.download is not None:
+        confirmed(found.download, job)
+        # What it unpacks to is more; how much, no channel says.
+        room(found.download, *free_below(prefix))
     with clock.phase("write"):
         files = written(files_of(plan, found, settings, part.artefacts, request), part.folder)
     outcome = Outcome(plan=plan, folder=str(part.folder), files=files)

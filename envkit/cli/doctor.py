@@ -140,7 +140,9 @@ def doctor(
     answer = Answer(verdict=verdict(findings), findings=findings, snapshot=snapshot, error=explanation)
     written = Format.JSON if json else format
     if not apply or written is Format.TEXT:
-        emit(_rendered(answer, written, verbose, quiet, output is not None), output)
+        files_of_it = tuple(source) if source else (str(save),) if ssh and save else ()
+        environment = None if quiet or written is Format.JSON else _environment(answer, files_of_it)
+        emit(_rendered(answer, written, verbose, quiet, output is not None, environment), output)
     if apply:
         rules = _rules(chosen, dropped)
         answer, code, summary = carry_out(
@@ -218,7 +220,21 @@ def _save(snapshot: Snapshot, loaded: Loaded[Snapshot] | None, target: object) -
     write_text(str(target), dumps(saved(value, Identity.here())) + "\n")
 
 
-def _rendered(answer: Answer, format: Format, verbose: bool, quiet: bool, to_file: bool) -> str:  # noqa: A002
+def _environment(answer: Answer, files: tuple[str, ...]) -> str | None:
+    from envkit.compat import load_compat
+    from envkit.doctor.environment import build_note
+
+    return build_note(answer, load_compat(), files)
+
+
+def _rendered(
+    answer: Answer,
+    format: Format,  # noqa: A002
+    verbose: bool,
+    quiet: bool,
+    to_file: bool,
+    environment: str | None = None,
+) -> str:
     from envkit.cli.output import options, shareable
 
     if format is Format.JSON:
@@ -230,7 +246,7 @@ def _rendered(answer: Answer, format: Format, verbose: bool, quiet: bool, to_fil
     from envkit.doctor.summary import report
     from envkit.report import render
 
-    told = report(answer)
+    told = report(answer, environment=environment)
     # On the terminal stands what can be pasted there; what may be sent to others names nobody.
     on_terminal = format is Format.TEXT and not to_file
     wanted = options(to_file=to_file, verbose=verbose, quiet=quiet)

@@ -93,12 +93,18 @@ def refuse_contradictions(
         raise UsageError("--verbose and --quiet contradict each other", todo="give one of them")
 
 
-def names(values: list[str] | None) -> tuple[str, ...]:
-    """`["a,b", "c"]` -> `("a", "b", "c")`. Raises UsageError where an option names nothing."""
+def names(
+    values: list[str] | None,
+    *,
+    what: str = "--only or --skip names no check",
+    todo: str = "take keys or families of `envkit doctor --list`",
+) -> tuple[str, ...]:
+    """`["a,b", "c"]` -> `("a", "b", "c")`. Raises UsageError where an option names nothing.
+
+    what, todo: how that is told.
+    """
     if any(not value.strip(" ,") for value in values or ()):
-        raise UsageError(
-            "--only or --skip names no check", todo="take keys or families of `envkit doctor --list`"
-        )
+        raise UsageError(what, todo=todo)
     return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
 
 

@@ -13,8 +13,8 @@ from envkit.facts.model import CONTRADICTION, Snapshot
 from envkit.match.model import Explanation
 
 
-def report(answer: Answer) -> Report:
-    """The report of a doctor run."""
+def report(answer: Answer, *, environment: str | None = None) -> Report:
+    """The report of a doctor run. environment: what to build on this machine, in a sentence, told last."""
     snapshot = answer.snapshot if answer.snapshot is not None else Snapshot()
     sections = [*_disagreements(snapshot)]
     sections += [Section(title="This machine", blocks=(KeyValues(pairs=tuple(_machine(snapshot))),))]
@@ -28,7 +28,7 @@ def report(answer: Answer) -> Report:
         conclusion=_conclusion(answer),
         findings=answer.findings,
         sections=tuple(sections),
-        notes=tuple(_notes(snapshot)),
+        notes=(*_notes(snapshot), *([environment] if environment else [])),
     )
 
 

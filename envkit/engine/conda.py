@@ -7,11 +7,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from envkit.core import proc
 from envkit.core.proc import Command, Result
@@ -30,14 +32,15 @@ Say = Callable[[str], None]
 
 _CHILD = Path(__file__).with_name("conda_child.py")
 _KINDS: tuple[tuple[Failure, re.Pattern[str]], ...] = (
-    ("hash", re.compile(r"hash mismatch|sha256|md5|checksum|\bChanged\b", re.IGNORECASE)),
     (
         "disk",
         re.compile(
-            r"no space left|disk quota|permission denied|read-only file system|os error (?:13|28|30|122)\b",
+            r"no space left|disk quota|permission denied|read-only file system|failed to create directory|"
+            r"os error (?:13|20|28|30|122)\b",
             re.IGNORECASE,
         ),
     ),
+    ("hash", re.compile(r"hash mismatch|invalid checksum", re.IGNORECASE)),
     ("unsolvable", re.compile(r"cannot solve|no candidates were found|SolverError", re.IGNORECASE)),
     (
         "network",
@@ -75,11 +78,10 @@ def solve(
     request = {
         "do": "solve",
         "specs": specs,
-        "channels": _channels(channels),
         "platform": platform,
         "virtual": [asdict(each) for each in virtual],
     }
-    answer = _ask(request, limit=SOLVE_LIMIT, ca=ca, say=None)
+    answer = _ask(request, channels, limit=SOLVE_LIMIT, ca=ca, say=None)
     if isinstance(answer, CondaFailed):
         return answer
     found = [Package(**{**each, "url": bare(each["url"])}) for each in answer["packages"]]
@@ -102,11 +104,10 @@ def install(
     request = {
         "do": "install",
         "packages": [{**asdict(package), "file": package.file} for package in packages],
-        "channels": _channels(channels),
         "platform": platform,
         "prefix": str(prefix),
     }
-    answer = _ask(request, limit=INSTALL_LIMIT, ca=ca, say=say)
+    answer = _ask(request, channels, limit=INSTALL_LIMIT, ca=ca, say=say)
     return answer if isinstance(answer, CondaFailed) else None
 
 
@@ -117,29 +118,65 @@ def bare(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], path=path))
 
 
-def _channels(channels: tuple[str, ...]) -> list[str]:
-    """As the library reads them: a directory becomes an address."""
-    return [Path(each).absolute().as_uri() if Path(each).is_dir() else each for each in channels]
+def _channel(named: str) -> str:
+    """As the library reads it: a directory becomes an address. It is told logins apart."""
+    return Path(named).absolute().as_uri() if Path(named).is_dir() else bare(named)
 
 
 def _ask(
-    request: dict[str, Any], *, limit: float, ca: str | None, say: Say | None
+    request: dict[str, Any],
+    channels: tuple[str, ...],
+    *,
+    limit: float,
+    ca: str | None,
+    say: Say | None,
 ) -> dict[str, Any] | CondaFailed:
     if not present():
         return CondaFailed(kind="absent", message="py-rattler is not installed")
-    env = dict(os.environ)
-    if ca is not None:
-        env["SSL_CERT_FILE"] = ca
-    command = Command(
-        name="conda",
-        # -P: the files beside the child are no modules of its own.
-        argv=(sys.executable, "-P", "-X", "faulthandler", str(_CHILD)),
-        limit=limit,
-        stdin=json.dumps(request).encode(),
-        env=env,
-    )
-    result = proc.run(command, heard=_progress(say) if say is not None else None)
+    request = {**request, "channels": [_channel(each) for each in channels]}
+    with _logins(channels) as told:
+        command = Command(
+            name="conda",
+            # -P: the files beside the child are no modules of its own.
+            argv=(sys.executable, "-P", "-X", "faulthandler", str(_CHILD)),
+            limit=limit,
+            stdin=json.dumps(request).encode(),
+            env={**os.environ, **({} if ca is None else {"SSL_CERT_FILE": ca}), **told},
+        )
+        result = proc.run(command, heard=_progress(say) if say is not None else None)
     return _answer(result)
+
+
+@contextmanager
+def _logins(channels: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """The environment that tells the library the logins in some addresses.
+
+    In an address, they would end in the records of the environment and of the cache.
+    """
+    found = {
+        parts.hostname: {
+            "BasicHTTP": {"username": unquote(parts.username), "password": unquote(parts.password or "")}
+        }
+        for parts in map(urlsplit, channels)
+        if parts.hostname and parts.username
+    }
+    if not found:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="envkit-") as folder:
+        path = Path(folder, "logins.json")
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({**_own_logins(), **found}), encoding="utf-8")
+        yield {"RATTLER_AUTH_FILE": str(path)}
+
+
+def _own_logins() -> dict[str, Any]:
+    """Those that the person keeps in the library's own file."""
+    named = os.environ.get("RATTLER_AUTH_FILE")
+    try:
+        return _line(Path(named).read_bytes()) if named else {}
+    except OSError:
+        return {}
 
 
 def _progress(say: Say) -> Callable[[bytes], None]:

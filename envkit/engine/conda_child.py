@@ -9,11 +9,14 @@ interrupts or a limit is passed. It reads one JSON object from standard input an
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import sys
 import time
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 _PULSE = 5.0
 """Seconds between two lines about the same download."""
@@ -58,7 +61,7 @@ async def _solve(asked: dict[str, Any]) -> None:
     records = await rattler.solve(
         asked["channels"],
         asked["specs"],
-        gateway=rattler.Gateway(),
+        gateway=rattler.Gateway(client=rattler.Client.authenticated_client()),
         platforms=[_platform(asked["platform"]), _platform("noarch")],
         virtual_packages=[_virtual(each) for each in asked["virtual"]],
     )
@@ -130,7 +133,8 @@ async def _install(asked: dict[str, Any]) -> None:
     if str(here) != asked["platform"]:
         _say({"failed": {"type": "Platform", "text": f"this machine is {here}"}})
         return
-    found = await rattler.Gateway().query(
+    client = rattler.Client.authenticated_client()
+    found = await rattler.Gateway(client=client).query(
         asked["channels"],
         [_platform(asked["platform"]), _platform("noarch")],
         [rattler.MatchSpec(package["name"]) for package in asked["packages"]],
@@ -149,6 +153,10 @@ async def _install(asked: dict[str, Any]) -> None:
             _say({"failed": {"type": "Changed", "text": f"{package['file']}: the channel {what}"}})
             return
         chosen.append(same[0])
+        if not _intact(same[0].url, package):
+            text = f"{package['file']}: hash mismatch between the channel's index and the file"
+            _say({"failed": {"type": "Changed", "text": text}})
+            return
     sizes = {package["name"]: package["size"] or 0 for package in asked["packages"]}
     await rattler.install(
         chosen,
@@ -156,6 +164,7 @@ async def _install(asked: dict[str, Any]) -> None:
         platform=_platform(asked["platform"]),
         execute_link_scripts=False,  # they are programs of strangers; conda-forge does without
         show_progress=False,
+        client=client,
         reporter=_Reporter(sizes),
     )
     _say({"done": True})
@@ -166,6 +175,18 @@ def _same(record: Any, package: dict[str, Any]) -> bool:
     if package["sha256"] and record.sha256:
         return bool(record.sha256.hex() == package["sha256"])
     return not package["md5"] or bool(record.md5 and record.md5.hex() == package["md5"])
+
+
+def _intact(url: str, package: dict[str, Any]) -> bool:
+    """Whether a file of this machine is the one that was locked: the library checks what it downloads."""
+    if not url.startswith("file:"):
+        return True
+    name, expected = ("sha256", package["sha256"]) if package["sha256"] else ("md5", package["md5"])
+    if not expected:
+        return True
+    with open(url2pathname(urlsplit(url).path), "rb") as file:
+        found: str = hashlib.file_digest(file, name).hexdigest()
+    return found == str(expected)
 
 
 def main() -> None:
@@ -184,7 +205,7 @@ def main() -> None:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    found = []
+    found: list[BaseException] = []
     while (error := error.__cause__ or error.__context__) is not None and len(found) < 5:  # type: ignore[assignment]
         found.append(error)
     return found

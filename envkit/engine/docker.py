@@ -16,7 +16,7 @@ from envkit.core import proc
 from envkit.core.errors import EngineError, NetworkError
 from envkit.core.proc import Command, Result
 from envkit.core.text import one_line, plain
-from envkit.engine import clients
+from envkit.engine import clients, context
 from envkit.engine.clients import ANSWER, proxies, reference
 from envkit.engine.containers import gpu_options, removed, tar, waited
 from envkit.engine.lines import Heard, Lines
@@ -262,25 +262,13 @@ def _client(host: str | None) -> DockerClient:
 
     if host is not None:
         return docker.DockerClient(base_url=host, timeout=ANSWER, use_ssh_client=True)
-    context = None if os.environ.get("DOCKER_HOST") else _context()
-    if context is None:
+    found = None if os.environ.get("DOCKER_HOST") else context.chosen()
+    if found is None:
         return docker.from_env(timeout=ANSWER, use_ssh_client=True)
-    return docker.DockerClient(
-        base_url=context.Host, tls=context.TLSConfig, timeout=ANSWER, use_ssh_client=True
+    pair = (found.cert, found.key) if found.cert and found.key else None
+    tls = (
+        docker.tls.TLSConfig(client_cert=pair, ca_cert=found.ca, verify=found.verify)
+        if pair or found.ca
+        else None
     )
-
-
-def _context() -> Any:
-    """The client's current context, where one is chosen. Raises EngineError when it is not there."""
-    from docker.context import ContextAPI
-
-    name = os.environ.get("DOCKER_CONTEXT")
-    try:
-        context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
-    except Exception:  # the file is the person's own, and the library trusts it
-        context = None
-    if context is None and name and name != "default":
-        raise EngineError(
-            f"docker has no context {one_line(name, limit=80)}", todo="docker context ls shows those it has"
-        )
-    return None if context is None or context.Name == "default" or not context.Host else context
+    return docker.DockerClient(base_url=found.host, tls=tls, timeout=ANSWER, use_ssh_client=True)

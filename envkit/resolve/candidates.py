@@ -76,7 +76,7 @@ class Candidate:
     @property
     def derived(self) -> bool:
         """Whether the release is in no table and was read off its own metadata."""
-        return isinstance(self.release, TorchRelease) and self.release.how_sure == "derived"
+        return any(source.how == "derived" for source in self.provenance)
 
     @property
     def order(self) -> tuple[Version, bool, tuple[int, int]]:
@@ -146,9 +146,9 @@ def _tensorflow(compat: Compat, platform: Platform) -> Iterator[Candidate]:
 
 def _and_cuda_broken(release: TensorflowRelease) -> str | None:
     if release.and_cuda_broken:
-        return f"its and-cuda extra {release.and_cuda_broken}"
+        return f"has an and-cuda extra that {release.and_cuda_broken}"
     if not release.and_cuda:
-        return f"it takes CUDA {release.cuda} and cuDNN {release.cudnn} from the system, not from wheels"
+        return f"takes CUDA {release.cuda} and cuDNN {release.cudnn} from the system, not from wheels"
     return None
 
 

@@ -70,7 +70,10 @@ def beside(candidate: Candidate, request: Request, compat: Compat) -> Beside | M
     return Beside(
         requirements=tuple(wanted),
         companions=tuple(
-            Pin(name=name, version=version, installed=name in installed) for name, version in pins.items()
+            Pin(name=name, version=version, installed=name in installed)
+            for name, version in pins.items()
+            # conda's solver holds what comes later to the framework by itself.
+            if name in installed or candidate.conda is None
         ),
         pythons=pythons,
         reasons=tuple(reasons),

@@ -129,13 +129,12 @@ def snapshot_host(snapshot: Snapshot, compat: Compat) -> Host:
     """The machine of a Snapshot. What was not read is not known, never absent."""
     host = snapshot.host
     nvml, driver = snapshot.nvml, snapshot.driver
-    version = (nvml.driver_version if nvml is not None else None) or (
-        driver.module_version if driver is not None else None
-    )
+    versions = (nvml.driver_version if nvml else None, driver.module_version if driver else None)
     libc = host.libc if host is not None else None
     return Host(
         platform=_snapshot_platform(snapshot),
-        driver=version,
+        # Jetson Linux 35 calls its driver 35.4.1, which is of no branch.
+        driver=next((text for text in versions if text and re.match(r"[rR]?\d{3}", text)), None),
         gpus=_gpus(snapshot, compat),
         libc="musl" if libc == "musl" else "glibc",
         glibc=host.libc_version if host is not None and libc != "musl" else None,
@@ -167,9 +166,17 @@ def _gpus(snapshot: Snapshot, compat: Compat) -> tuple[TargetGpu, ...] | None:
     board = snapshot.host.board if snapshot.host is not None else None
     if board and "jetson" in board.lower():
         return (TargetGpu(name=board, cc=_board_cc(board, compat)),)
-    if nvml is not None and nvml.state in ("no-library", "no-devices") and snapshot.pci is not None:
-        return ()
-    return None
+    return () if _surely_none(snapshot) else None
+
+
+def _surely_none(snapshot: Snapshot) -> bool:
+    """Whether nothing that could show an NVIDIA GPU was left unread."""
+    nvml, host = snapshot.nvml, snapshot.host
+    if nvml is not None and nvml.state in ("no-permission", "unknown-error", "hung", "failed"):
+        return False  # NVIDIA's library is here and could not say
+    if host is not None and host.wsl is not None:  # its GPU is Windows' and on no bus that Linux sees
+        return nvml is not None and nvml.state in ("no-library", "no-devices")
+    return snapshot.pci is not None or _snapshot_platform(snapshot).startswith("macos")
 
 
 def _computes(device: PciGpu, on_bus: Sequence[PciGpu]) -> bool:

@@ -63,7 +63,7 @@ def _pairs(single: Iterable[_Relaxed], against: Against, compat: Compat) -> Iter
 
 
 def _against(request: Request, compat: Compat) -> Against:
-    """What speaks against each build of a request, apart from what goes beside it: to try only what may help."""
+    """What speaks against each build, apart from what goes beside it: to try only what may help."""
     builds = candidates(compat, request.framework, request.hosts[0].platform, request.source)
     return frozenset(frozenset(m.cause for m in misfits(build, request, compat)) for build in builds)
 

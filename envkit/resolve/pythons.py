@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -23,7 +23,8 @@ def valid(asked: str) -> bool:
     return True
 
 
-def allowed(pythons: Iterable[str], asked: str | None) -> tuple[str, ...]:
+@functools.lru_cache(maxsize=4096)  # a refusal goes through all builds once for every way out
+def allowed(pythons: tuple[str, ...], asked: str | None) -> tuple[str, ...]:
     """Those of `pythons` that were asked for, newest first.
 
     Free-threaded builds ("3.14t") only where one was named.

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import msgspec
 
-from envkit.compat import Compat, TensorflowRelease, driver_floor
+from envkit.compat import Compat, TensorflowRelease, driver_floor, kernel_for
 from envkit.resolve.candidates import Candidate
 from envkit.resolve.choice import Choice, Search, search
 from envkit.resolve.fit import Misfit, wants_gpu
@@ -66,11 +66,12 @@ def _refusal(request: Request, found: Search, compat: Compat) -> Refusal:
     asked = f"{request.framework} {request.versions}".strip()
     device = "a GPU build" if wants_gpu(request) else "a CPU build"
     if not found.rejected:
-        why = f"no {request.framework} is published for {request.hosts[0].platform}"
+        whys: tuple[str, ...] = (f"no {request.framework} is published for {request.hosts[0].platform}",)
     else:
-        why = f"no {asked} fits as {device}: " + "; ".join(_main_reasons(request, found.rejected))
+        first, *rest = _main_reasons(request, found.rejected)
+        whys = (f"no {asked} fits as {device}: {first}", *rest)
     return Refusal(
-        reasons=(why,),
+        reasons=whys,
         rejected=grouped,
         nearest=nearest(request, lambda other: search(other, compat).choice, compat),
     )
@@ -82,7 +83,17 @@ def _main_reasons(request: Request, rejected: tuple[tuple[Candidate, Misfit], ..
     newest: dict[str, str] = {}
     for candidate, misfit in real:
         newest.setdefault(misfit.cause, f"{candidate.name} {misfit.reason}")
-    return tuple(newest.values()) or (_of_another_kind(request, rejected),)
+    apart = _no_common_build(request, real)
+    return (*apart, *newest.values()) or (_of_another_kind(request, rejected),)
+
+
+def _no_common_build(request: Request, rejected: Iterable[tuple[Candidate, Misfit]]) -> tuple[str, ...]:
+    """Where each of several GPUs has builds, and no build has code for all of them."""
+    gpus = dict.fromkeys(gpu for host in request.hosts for gpu in host.gpus or () if gpu.cc)
+    code = [{gpu for gpu in gpus if kernel_for(build.archs or (), gpu.cc or "")} for build, _ in rejected]
+    if len(set().union(*code)) < 2 or any(len(each) == len(gpus) for each in code):
+        return ()
+    return (f"no build has code for all of {', '.join(f'{gpu.name} ({gpu.cc})' for gpu in gpus)}",)
 
 
 def _of_another_kind(request: Request, rejected: tuple[tuple[Candidate, Misfit], ...]) -> str:

@@ -29,6 +29,8 @@ def _decisions(request: Request, choice: Choice, passed_over: bool, compat: Comp
     newest = "the newest that fits" if passed_over else "the newest"
     asked = f" of those asked for ({request.versions})" if request.versions else ""
     yield f"{candidate.framework} {candidate.version}: {newest}{asked}"
+    if candidate.derived:
+        yield from _derived(candidate)
     if candidate.gpu:
         yield from _cuda(request, choice, compat)
     elif drives_apple(candidate):
@@ -51,6 +53,12 @@ def _libc(request: Request, candidate: Candidate) -> Iterator[str]:
         yield f"C library: the build needs glibc {candidate.glibc}, the machine has {has}"
 
 
+def _derived(candidate: Candidate) -> Iterator[str]:
+    """What a release that is in no table was worked out from."""
+    said = dict.fromkeys(each.source for each in candidate.provenance if each.how == "derived")
+    yield f"derived: {candidate.framework} {candidate.version} is in no table; read off {'; '.join(said)}"
+
+
 def _cuda(request: Request, choice: Choice, compat: Compat) -> Iterator[str]:
     candidate = choice.candidate
     for host in request.hosts:
@@ -67,7 +75,9 @@ def _cuda(request: Request, choice: Choice, compat: Compat) -> Iterator[str]:
                 continue
             kernel = kernel_for(candidate.archs, gpu.cc)
             how = (
-                "has machine code for it" if kernel == "cubin" else "has PTX that the driver compiles for it"
+                "has machine code for it"
+                if kernel == "cubin"
+                else "has PTX for it, which the driver compiles at first use"
             )
             yield f"{gpu.name} ({gpu.cc}): the build {how} ({' '.join(candidate.archs)})"
 
@@ -125,7 +135,7 @@ def _assumed(host: Host, choice: Choice, compat: Compat) -> Iterator[str]:
 
 
 def _first_driver(cc: str, host: Host, compat: Compat) -> tuple[str, str] | None:
-    """(CUDA, driver listed beside it) of the first toolkit that compiles for a GPU; None where none is known."""
+    """(CUDA, driver listed beside it) of the first toolkit that compiles for a GPU; None = not known."""
     asked = [kit for kit in compat.toolkits if kit.archs is not None]
     can = [parse_cc(cc) in map(_capability, kit.sass or ()) for kit in asked]
     # Newest first: the first is only known where the toolkit before it was asked, too, and cannot.

@@ -343,7 +343,7 @@ def test_answer(case, compat):
     [
         (WORKSTATION, "torch==2.15.0"),
         (changed(WORKSTATION, "python.free_threaded", True, "python.version", "3.14.0"), "torch==2.15.0"),
-        (changed(WORKSTATION, "python.free_threaded", True, "python.version", "3.13.1"), "torch==2.11.0"),
+        (changed(WORKSTATION, "python.free_threaded", True, "python.version", "3.13.1"), "torch==2.12.0"),
         (changed(WORKSTATION, "host.libc_version", "2.17"), "torch==2.6.0"),
         (driver(WORKSTATION, "470.256.02"), "cu118"),
         (changed(WORKSTATION, "nvml.gpus[0]", PASCAL), "cu126"),

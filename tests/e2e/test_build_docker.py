@@ -284,19 +284,19 @@ def failed(done: subprocess.CompletedProcess[str], code: int, *words: str) -> No
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("kind", ("1", "0"), ids=("buildkit", "classic"))
+APT = (("--apt", "nosuchpackage"), 8, ("has no package nosuchpackage", "--apt", "build.log", "apt-get"))
+TLS = (("--index-url", "UNTRUSTED"), 6, ("certificate", "--ca-cert", "pip install"))
+GONE = (
+    ("--index-url", "http://localhost:1/simple"),
+    6,
+    ("could not be reached", "--index-url", "pip install"),
+)
+
+
 @pytest.mark.parametrize(
-    ("options", "code", "words"),
-    (
-        (
-            ("--apt", "nosuchpackage"),
-            8,
-            ("Debian has no package nosuchpackage", "--apt", "build.log", "apt-get"),
-        ),
-        (("--index-url", "UNTRUSTED"), 6, ("certificate", "--ca-cert", "uv==")),
-        (("--index-url", "http://localhost:1/simple"), 6, ("could not be reached", "--index-url")),
-    ),
-    ids=("apt", "tls", "unreachable"),
+    ("kind", "options", "code", "words"),
+    (("1", *APT), ("0", *APT), ("1", *TLS), ("0", *GONE)),
+    ids=("apt-buildkit", "apt-classic", "tls-buildkit", "unreachable-classic"),
 )
 def test_a_step_that_fails_says_what_to_do(
     kind: str,

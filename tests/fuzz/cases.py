@@ -103,13 +103,13 @@ def case(seed: int, number: int, *, light: bool = False) -> Case:
     shares = [*accumulate(one.share for one in chosen.values())]
     (name,) = chance.choices([*chosen], cum_weights=shares)
     given = chosen[name].make(chance, sources())
-    commands = _commands(chance, given)
+    lines = commands(chance, given)
     if chosen[name].heavy or len(max(given, key=lambda one: len(one.data)).data) > 5_000_000:
-        commands = tuple(chance.sample(commands, 2))
-    return Case(number=number, mutator=name, given=given, commands=commands)
+        lines = tuple(chance.sample(lines, 2))
+    return Case(number=number, mutator=name, given=given, commands=lines)
 
 
-def _commands(chance: Random, given: tuple[Given, ...]) -> tuple[tuple[str, ...], ...]:
+def commands(chance: Random, given: tuple[Given, ...]) -> tuple[tuple[str, ...], ...]:
     """doctor in every format, explain, both at once, and many snapshots beside each other."""
     whole = tuple(word for number in range(len(given)) for word in ("--from", f"{{{number}}}"))
     more = chance.choice(((), (), ("-v",), ("-q",), ("--strict",)))

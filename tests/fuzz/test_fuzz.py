@@ -16,9 +16,11 @@ from random import Random
 import pytest
 
 from envkit.cli.main import run
+from tests.cli.commands import FAULTY
 from tests.fuzz import json_
-from tests.fuzz.cases import MUTATORS, Case, case
+from tests.fuzz.cases import MUTATORS, Case, case, commands
 from tests.fuzz.check import Outcome, violations
+from tests.fuzz.files import Given
 from tests.fuzz.place import Placed, placed
 from tests.fuzz.sources import sources
 
@@ -57,6 +59,17 @@ def test_a_damaged_input(number, tmp_path, capfdbinary):
     found = case(SEED, number, light=True)
     at = number % len(found.commands)
     clean(found, tmp_path, capfdbinary, slice(at, at + 1))
+
+
+@pytest.mark.parametrize("place", ["folder", "loop", "socket", "fifo", "denied", "stdin"])
+def test_what_is_no_file_through_every_command(place, tmp_path, capfdbinary):
+    given = (Given(place=place, data=FAULTY.read_bytes()),)
+    lines = commands(Random(1), given)
+    for number, line in enumerate(lines):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        found = Case(number=0, mutator=place, given=given, commands=(line,))
+        clean(found, folder, capfdbinary, slice(None))
 
 
 @pytest.mark.parametrize("number", range(30))

@@ -172,7 +172,7 @@ def _runs(build: Build, request: Request, host: Host, compat: Compat) -> bool:
 
 
 def _compiles(build: Build, request: Request, host: Host, cc: str, windows: bool, compat: Compat) -> bool:
-    """Whether PTX helps: TensorFlow's fails from 10.0 on, and the driver has to be the toolkit's own or newer."""
+    """Whether PTX helps: TensorFlow's fails from 10.0 on, and the driver must be as new as the toolkit."""
     if request.framework == "tensorflow" and capability(cc) >= (10, 0):
         return False
     if host.driver is None:

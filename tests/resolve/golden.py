@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from envkit.build.look import look
 from envkit.compat import Compat
 from envkit.core.codec import load
 from envkit.facts.model import Snapshot
-from envkit.resolve.hosts import TypedTarget, snapshot_host
+from envkit.resolve.hosts import TypedTarget
 from envkit.resolve.request import Host, Request
 from tests.nvml import nvml_machine
 from tests.recorded import recorded

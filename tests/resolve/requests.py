@@ -102,9 +102,8 @@ def requests(draw: st.DrawFn, *, plain: bool | None = None) -> Request:
 def done(sentence: str, request: Request) -> tuple[Request, str]:
     """The request after a way out ("leave X out, and --cpu: then ..."), and what then is to fit."""
     changes, _, then = sentence.partition(": then ")
-    for change in changes.split(", and "):
-        for one in change.split(" and install ") if change.startswith(("install", "go back")) else (change,):
-            request = _changed(one.removeprefix("install "), request)
+    for change in re.split(r",? and (?=install |go back )|, and ", changes):
+        request = _changed(change, request)
     return request, then
 
 
@@ -157,7 +156,7 @@ def _asked(request: Request, found: re.Match[str]) -> Request:
 
 
 _WAYS: tuple[tuple[str, Callable[[Request, re.Match[str]], Request]], ...] = (
-    (r"NVIDIA driver ([\d.]+) or newer(?: \(.*\))?", _newer),
+    (r"install NVIDIA driver ([\d.]+) or newer(?: \(.*\))?", _newer),
     (r"go back to NVIDIA driver (\d+), the last for (.*)", _older),
     (r"ask for (\w+) (\S+) instead of .*", _asked),
     (r"leave --cuda-toolkit out", lambda r, _: replace(r, nvcc=False)),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from envkit.bench.model import BenchResult
+from envkit.build.drift import Drift
+from envkit.build.record import Record
+from envkit.build.run import Outcome
 from envkit.cli.explained import Causes
 from envkit.core.report import Report
 from envkit.diagnose.model import Diagnosis
@@ -23,6 +26,9 @@ SCHEMAS: dict[str, Any] = {
     "explanation": Explanation,
     "plan": Plan,
     "refusal": Refusal,
+    "built": Outcome,
+    "build": Record,
+    "drift": Drift,
     "bench": BenchResult,
     "diagnosis": Diagnosis,
 }

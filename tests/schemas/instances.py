@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from envkit.bench.model import BenchResult, Ceiling, Interval, WorkloadResult
+from envkit.build.drift import Drift
+from envkit.build.model import Indexes, Settings
+from envkit.build.proof import Check
+from envkit.build.record import Record
+from envkit.build.run import Outcome, Phase
 from envkit.causes import catalogue
 from envkit.cli.explained import Causes
 from envkit.core.finding import Evidence, Finding, FixStep
@@ -54,6 +59,8 @@ from envkit.facts.host_model import Cpu, Host, Memory
 from envkit.facts.model import EnvVar, ProbeStatus, Snapshot
 from envkit.match.model import Explanation, Match
 from envkit.resolve.model import Lock, Pin, Plan, PlanTarget, Refusal, Rejected, Wanted
+from envkit.resolve.request import Host as BuildHost
+from envkit.resolve.request import Request, TargetGpu
 
 EVIDENCE = (Evidence(what="driver", value="525.60", source="/proc/driver/nvidia/version"),)
 FIX = (FixStep(say="Install a newer driver", run="sudo apt install nvidia-driver"), FixStep(say="Reboot"))
@@ -109,6 +116,37 @@ BLOCKS = (
 )
 REJECTED = (Rejected(candidate="torch 2.9 cu129", reason="the driver offers CUDA 12.8"),)
 THROUGHPUT = Interval(median=1000.0, low=990.0, high=1010.0, unit="images/s")
+
+PLAN = Plan(
+    framework="torch",
+    version="2.9.0",
+    cuda="cu128",
+    source="wheels",
+    python="3.12",
+    platform="linux-x86_64",
+    glibc="2.28",
+    targets=(PlanTarget(driver="570.86", gpus=("RTX 4090",), compute_capabilities=("8.9",)),),
+    requirements=(Wanted(requirement="torch==2.9.0"),),
+    companions=(Pin(name="torchvision", version="0.24.0"),),
+    extras=("torchvision",),
+    base="python:3.12-slim-trixie",
+    nvcc=None,
+    driver_floor="525.60.13",
+    archs=("sm_89",),
+    derived=False,
+    reasons=("the driver offers CUDA 12.8",),
+    assumptions=(),
+    rejected=REJECTED,
+    lock=Lock(kind="versions", why="the index gives no hashes"),
+    data_date="2026-01-01",
+    hash="0" * 64,
+)
+HOST = BuildHost(
+    platform="linux-x86_64",
+    driver="570.86",
+    gpus=(TargetGpu(name="RTX 4090", cc="8.9"),),
+    glibc="2.36",
+)
 
 INSTANCES: dict[str, Any] = {
     "report": Report(
@@ -183,31 +221,32 @@ INSTANCES: dict[str, Any] = {
             ),
         )
     ),
-    "plan": Plan(
-        framework="torch",
-        version="2.9.0",
-        cuda="cu128",
-        source="wheels",
-        python="3.12",
-        platform="linux-x86_64",
-        glibc="2.28",
-        targets=(PlanTarget(driver="570.86", gpus=("RTX 4090",), compute_capabilities=("8.9",)),),
-        requirements=(Wanted(requirement="torch==2.9.0"),),
-        companions=(Pin(name="torchvision", version="0.24.0"),),
-        extras=("torchvision",),
-        base="python:3.12-slim-trixie",
-        nvcc=None,
-        driver_floor="525.60.13",
-        archs=("sm_89",),
-        derived=False,
-        reasons=("the driver offers CUDA 12.8",),
-        assumptions=(),
-        rejected=REJECTED,
-        lock=Lock(kind="versions", why="the index gives no hashes"),
-        data_date="2026-01-01",
-        hash="0" * 64,
-    ),
+    "plan": PLAN,
     "refusal": Refusal(reasons=("no driver",), rejected=REJECTED, nearest=("install driver 570",)),
+    "built": Outcome(
+        plan=PLAN,
+        folder="envkit-env",
+        files=("Dockerfile", "envkit-plan.json"),
+        image="envkit/torch:2.9.0-cu128",
+        checks=(Check(title="not run as root", ok=True, detail="uid 1000"),),
+        phases=(Phase(name="lock", seconds=1.5),),
+        size=5 << 30,
+        predicted=5 << 30,
+        log="envkit-env/build.log",
+        notes=("the base is not pinned",),
+    ),
+    "build": Record(
+        envkit="0.1.0",
+        request=Request(framework="torch", hosts=(HOST,), versions="==2.9.0"),
+        plan=PLAN,
+        artefacts=("docker", "pip"),
+        settings=Settings(indexes=Indexes(index_url="https://host/simple"), apt=("git",)),
+        lock=PLAN.lock,
+        lock_hash="1" * 64,
+        locked_on="2026-01-01",
+        digests=(("Dockerfile", "2" * 64),),
+    ),
+    "drift": Drift(changes=("Dockerfile is gone",), notes=("numpy: 2.3.0 is locked",), unasked=""),
     "bench": BenchResult(
         fingerprint={"gpu": "RTX 4090", "driver": "570.86"},
         results=(

@@ -35,6 +35,9 @@ FIELDS = {
     "plan": "schema framework version cuda source python platform glibc targets companions base reasons"
     " assumptions lock data_date hash",
     "refusal": "schema reasons rejected nearest",
+    "built": "schema plan folder files image environment checks phases size predicted log notes",
+    "build": "schema envkit request plan artefacts settings lock lock_hash locked_on digests",
+    "drift": "schema changes notes unasked",
     "bench": "schema fingerprint results",
     "diagnosis": "schema verdict causes speed script overhead",
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from envkit.build.conda import LOCK, specs
 from envkit.build.channels import channels
+from envkit.build.conda import LOCK, specs
 from envkit.build.model import File, Locked, Settings
 from envkit.build.render.templates import fill
 from envkit.build.requirements import of_the_person

@@ -7,7 +7,6 @@ from envkit.compat import (
     arch_relation,
     driver_floor,
     driver_meets,
-    fitting_torch,
     kernel_for,
     parse_cuda,
     torch_release,
@@ -16,6 +15,7 @@ from envkit.compat import (
 from envkit.core.finding import Evidence
 from envkit.core.text import shell_word
 from envkit.doctor import views
+from envkit.doctor.environment import torch_for
 from envkit.doctor.outcome import Outcome, fact, not_applicable, ok, problem, unknown
 from envkit.doctor.views import Build
 from envkit.facts.gpu_model import Gpu
@@ -46,28 +46,14 @@ def torch_install(
 
     None when no torch of the tables does, or no GPU can be asked what it needs.
     """
-    driver = views.driver_version(snapshot)
-    host = snapshot.host
-    ccs = sorted({cc for gpu in views.gpus(snapshot) if (cc := views.capability(gpu))})
-    if not ccs:
+    plan = torch_for(snapshot, compat, ignore_driver=ignore_driver)
+    if plan is None:
         return None
-    choices = fitting_torch(
-        compat,
-        driver=None if ignore_driver or driver is None else driver[0],
-        ccs=ccs,
-        python=views.python_minor(snapshot),
-        platform=views.platform(snapshot),
-        glibc=host.libc_version if host is not None and host.libc == "glibc" else None,
-    )
-    if not choices:
-        return None
-    release = choices[0].release
-    companions = {"torchvision": release.torchvision, "torchaudio": release.torchaudio}
-    pins = [f"{n}=={v}" for n, v in companions.items() if v and views.distribution(snapshot, n)]
-    index = ["--index-url", choices[0].index_url] if choices[0].index_url else []
+    pins = [f"{pin.name}=={pin.version}" for pin in plan.companions if pin.installed]
+    index = ["--index-url", plan.requirements[0].index] if plan.requirements[0].index else []
     python = snapshot.python.executable if snapshot.python is not None else "python"
     forced = () if fresh else ("--force-reinstall",)
-    words = [python, "-m", "pip", "install", *forced, choices[0].requirement, *pins, *index]
+    words = [python, "-m", "pip", "install", *forced, f"torch=={plan.version}", *pins, *index]
     return " ".join(map(shell_word, words))
 
 

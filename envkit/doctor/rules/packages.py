@@ -10,7 +10,6 @@ from packaging.version import Version
 
 from envkit.compat import (
     Compat,
-    TorchChoice,
     TorchRelease,
     driver_floor,
     driver_meets,
@@ -23,6 +22,7 @@ from envkit.doctor.rules import loaded
 from envkit.doctor.rules.requirements import only_newer, unmet, violations
 from envkit.facts.model import Snapshot
 from envkit.facts.python_model import Distribution
+from envkit.resolve.candidates import TORCH_INDEX
 
 _CONDA_CUDA = ("cuda-cudart", "libcublas", "libcudnn", "cudnn", "cudatoolkit")
 
@@ -88,7 +88,7 @@ def _index(snapshot: Snapshot, torch: Distribution, release: TorchRelease | None
         return None
     for variant in release.variants:
         if variant.tag == _tag(torch) and variant.platform == views.platform(snapshot):
-            return TorchChoice(release=release, variant=variant, kernels=()).index_url or ""
+            return "" if variant.on_default_index else TORCH_INDEX + variant.tag
     return None
 
 

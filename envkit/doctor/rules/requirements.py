@@ -34,12 +34,14 @@ def _marker_environment(snapshot: Snapshot, python: TargetPython) -> dict[str, s
 def violations(snapshot: Snapshot, python: TargetPython) -> Iterator[tuple[Distribution, Requirement, str]]:
     """(who requires, what, the version that is there) for each requirement that is not met."""
     environment = tuple(_marker_environment(snapshot, python).items())
-    for owner in python.distributions or ():
-        if not owner.requires or owner.broken or views.distribution(snapshot, owner.name) is not owner:
-            continue
+    imported: dict[str, Distribution] = {}
+    for one in python.distributions or ():
+        if not one.broken:
+            imported.setdefault(one.name, one)
+    for owner in imported.values():
         for text in dict.fromkeys(owner.requires):
             requirement = _wanted(text, environment)
-            there = None if requirement is None else views.distribution(snapshot, _normalised(requirement))
+            there = None if requirement is None else imported.get(_normalised(requirement))
             if requirement is not None and there is not None and not _meets(there.version, requirement):
                 yield owner, requirement, there.version
 

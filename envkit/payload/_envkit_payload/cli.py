@@ -24,7 +24,7 @@ def deep(emit, arguments, path, loaded):
 
 
 def links(emit, arguments, path, loaded):
-    """`links --framework torch`: whether all shared libraries that it needs can be found; and who runs here."""
+    """`links --framework torch`: whether the shared libraries that it needs can be found; who runs here."""
     from . import links as reader
     from .paths import Paths
 

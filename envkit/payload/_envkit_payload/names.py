@@ -12,7 +12,8 @@ EXACT = frozenset(
     protobuf ml-dtypes absl-py grpcio typing-extensions opt-einsum
     flash-attn flash-attn-3 xformers bitsandbytes apex deepspeed megatron-core transformer-engine
     transformer-engine-torch liger-kernel vllm
-    torch-geometric ipywidgets transformers tokenizers accelerate lightning pytorch-lightning datasets peft trl diffusers safetensors
+    transformers tokenizers accelerate lightning pytorch-lightning datasets peft trl diffusers safetensors
+    torch-geometric ipywidgets
     sentence-transformers huggingface-hub evaluate wandb
     onnx onnxruntime onnxruntime-gpu
     cuda-toolkit cuda-python cuda-bindings cuda-core cuda-pathfinder pynvml cutlass-library
