@@ -8,7 +8,7 @@ TF_VENV := .venv-tensorflow
 TORCH := torch==2.13.0
 TENSORFLOW := tensorflow-cpu==2.21.0
 PIP_QUIET := --quiet --disable-pip-version-check
-APT_PACKAGES := gcc libc6-dev git make python3-venv chromium docker.io iptables openssh-server debootstrap
+APT_PACKAGES := gcc libc6-dev git make python3-venv chromium docker.io iptables openssh-server openssl debootstrap
 FAULTY := tests/snapshots/faulty-workstation.json
 
 .DEFAULT_GOAL := help

@@ -13,10 +13,10 @@ from envkit.core.errors import UsageError
 from envkit.core.finding import SEVERITIES, Finding
 from envkit.doctor import views
 from envkit.doctor.answer import Verdict
-from envkit.doctor.numbers import readable
 from envkit.doctor.outcome import Outcome, not_applicable, unknown
 from envkit.doctor.rules import ANY_SYSTEM, RULES, Rule, key_of
 from envkit.facts.model import Snapshot
+from envkit.facts.numbers import readable
 
 _APT = frozenset({"ubuntu", "debian", "linuxmint", "pop", "raspbian", "kali"})
 _DNF = frozenset({"fedora", "rhel", "centos", "rocky", "almalinux", "ol", "amzn"})

@@ -10,6 +10,7 @@ from envkit.compat import Compat, GpuModel, Platform, find_gpu, parse_arch, pars
 from envkit.core.errors import UsageError
 from envkit.facts.gpu_model import Gpu, PciGpu
 from envkit.facts.model import Snapshot
+from envkit.facts.numbers import readable
 from envkit.resolve.request import Host, TargetGpu
 
 _MACHINES: dict[str, Platform] = {
@@ -127,6 +128,7 @@ def _of_model(model: GpuModel, name: str) -> TargetGpu:
 
 def snapshot_host(snapshot: Snapshot, compat: Compat) -> Host:
     """The machine of a Snapshot. What was not read is not known, never absent."""
+    snapshot = readable(snapshot)
     host = snapshot.host
     nvml, driver = snapshot.nvml, snapshot.driver
     versions = (nvml.driver_version if nvml else None, driver.module_version if driver else None)

@@ -8,10 +8,12 @@ import pytest
 
 from envkit.compat import load_compat
 from envkit.doctor import views
+from envkit.doctor.answer import Answer
+from envkit.doctor.environment import build_note
 from envkit.doctor.judge import judge
-from envkit.doctor.numbers import is_number, readable
 from envkit.facts.gpu_model import Library
 from envkit.facts.model import EnvVar
+from envkit.facts.numbers import is_number, readable
 from tests.doctor.cases import WORKSTATION
 from tests.doctor.change import changed
 from tests.doctor.machines import HEALTHY
@@ -97,3 +99,19 @@ LONG = "9" * 5000
 def test_numbers_of_thousands_of_digits(snapshot):
     findings = judge(snapshot, load_compat())
     assert [f.why_unknown for f in findings if "itself failed" in (f.why_unknown or "")] == []
+
+
+@pytest.mark.parametrize("text", NONSENSE)
+@pytest.mark.parametrize("field", TEXTS)
+def test_the_environment_that_fits_is_found_without_what_is_no_number(field, text):
+    """The note under doctor's report asks the resolver about the same machine."""
+    compat, snapshot = load_compat(), changed(WORKSTATION, field, text)
+    answer = Answer(verdict="problems", findings=judge(snapshot, compat), snapshot=snapshot)
+    build_note(answer, compat)
+
+
+@pytest.mark.parametrize("text", [*NONSENSE, "1.2.3.4.5.6", "999999999999.0"])
+def test_the_environment_that_fits_a_gpu_of_no_capability(text):
+    gpus = tuple(replace(gpu, compute_capability=text) for gpu in WORKSTATION.nvml.gpus)
+    compat, snapshot = load_compat(), changed(WORKSTATION, "nvml.gpus", gpus)
+    build_note(Answer(verdict="problems", findings=judge(snapshot, compat), snapshot=snapshot), compat)

@@ -1,4 +1,4 @@
-"""Versions that are compared as numbers: what is none was not read."""
+"""Versions and capabilities that are compared as numbers: what is none was not read."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import dataclasses
 import re
 from typing import Any, TypeVar
 
+from envkit.facts.gpu_model import Gpu
 from envkit.facts.model import Snapshot
 
 T = TypeVar("T")
 
 _NUMBER = re.compile(r"[rR]?[0-9]{1,9}(?:\.[0-9]{1,9}){0,9}(?:[^0-9.].{0,100})?")
+_CAPABILITY = re.compile(r"[0-9]{1,2}\.[0-9]")
 _COMPARED = {
     "host": ("libc_version",),
     "driver": ("module_version", "library_version", "libcuda_version"),
@@ -25,21 +27,35 @@ def is_number(version: str) -> bool:
 
 
 def readable(snapshot: Snapshot) -> Snapshot:
-    """The snapshot without texts in the places of such versions that are none: rules compare them.
-
-    They come from a file that somebody gave, or from a driver that answers nonsense.
+    """The snapshot without texts in the places of such numbers that are none: rules and the resolver compare
+    them. They come from a file that somebody gave, or from a driver that answers nonsense.
     """
     changes: dict[str, Any] = {}
     for name, fields in _COMPARED.items():
         group = getattr(snapshot, name)
         if group is not None and (cleared := _cleared(group, fields)) is not group:
             changes[name] = cleared
+    nvml = changes.get("nvml", snapshot.nvml)
+    if nvml is not None and nvml.gpus and (gpus := _capable(nvml.gpus)) is not nvml.gpus:
+        changes["nvml"] = dataclasses.replace(nvml, gpus=gpus)
     libraries = snapshot.libraries
     if libraries is not None:
         cleaned = tuple(_cleared(one, ("version",)) if one.family == "cuda" else one for one in libraries)
         if any(new is not old for new, old in zip(cleaned, libraries, strict=True)):
             changes["libraries"] = cleaned
     return dataclasses.replace(snapshot, **changes) if changes else snapshot
+
+
+def _capable(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+    """The GPUs, those with a compute capability that is none without it."""
+    if all(gpu.compute_capability is None or _CAPABILITY.fullmatch(gpu.compute_capability) for gpu in gpus):
+        return gpus
+    return tuple(
+        gpu
+        if _CAPABILITY.fullmatch(gpu.compute_capability or "")
+        else dataclasses.replace(gpu, compute_capability=None)
+        for gpu in gpus
+    )
 
 
 def _cleared(group: T, fields: tuple[str, ...]) -> T:
