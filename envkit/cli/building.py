@@ -97,6 +97,7 @@ def perform(job: Job) -> None:
     beside = [(other, _resolved(other.of(request), job, compat, settings, access)) for other in others]
     request = part.of(request)
     answer = _resolved(request, job, compat, settings, access)
+    _imaged(answer, artefacts)
     image = bool(IN_IMAGES & set(artefacts)) and (engine is not None or bool(job.artefacts))
     plan, settings, left = settled(settings, answer, image=image)
     taken += (*left, *_unsaid(access, job, image=image))
@@ -166,6 +167,15 @@ def _checked(job: Job, compat: Compat) -> None:
         _print(drifted(found), job)
     if found.changes:
         raise typer.Exit(ExitCode.PROBLEM)
+
+
+def _imaged(plan: Plan, artefacts: tuple[Artefact, ...]) -> None:
+    """Refuse an image whose Python no official image has: the base's ordinary one would be taken for it."""
+    if plan.python.endswith("t") and IN_IMAGES & set(artefacts):
+        raise UsageError(
+            f"no official image has the free-threaded Python {plan.python}",
+            todo=f"make an environment on the machine instead: --as uv --create DIR --python {plan.python}",
+        )
 
 
 def _artefacts(job: Job) -> tuple[Artefact, ...]:

@@ -37,6 +37,8 @@ def engine(folder: Path) -> Iterator[Path]:
     finally:
         child.terminate()
         child.wait(30)
+        # The engine mounts its data directory onto itself, and leaves that when it was busy.
+        subprocess.run(["umount", "--lazy", str(folder / "data")], capture_output=True, check=False)
 
 
 def doctor(env: dict[str, str]) -> dict[str, object]:
