@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from envkit.compat import Compat, driver_floor, driver_meets, drivers_needed, kernel_for
+from envkit.compat import Compat, driver_floor, driver_meets, drivers_needed, kernel_for, version_key
 from envkit.resolve.candidates import Candidate, candidates
 from envkit.resolve.choice import Choice
 from envkit.resolve.fit import Cause, driver_branch, last_driver, misfits, wants_gpu
@@ -242,9 +242,11 @@ def _install(choice: Choice, host: Host, compat: Compat) -> str | None:
 
 def _driver_for(candidate: Candidate, host: Host, compat: Compat) -> str | None:
     """The oldest driver on which a build runs there; PTX needs the one of its own toolkit."""
+    floor = driver_floor(compat, candidate.tag, host.driver_platform) if candidate.gpu else None
     ccs = [gpu.cc for gpu in host.gpus or () if gpu.cc]
-    if any(kernel_for(candidate.archs or (), cc) == "ptx" for cc in ccs):
+    if floor is not None and any(kernel_for(candidate.archs or (), cc) == "ptx" for cc in ccs):
         needed = drivers_needed(compat, candidate.tag, host.driver_platform)
-        if needed.paired_ga or needed.branch:
-            return needed.paired_ga or str(needed.branch)
-    return driver_floor(compat, candidate.tag, host.driver_platform) if candidate.gpu else None
+        paired = needed.paired_ga or (str(needed.branch) if needed.branch else floor)
+        # On Windows the first toolkit of a major came with a driver below the floor of that major.
+        return max(floor, paired, key=version_key)
+    return floor

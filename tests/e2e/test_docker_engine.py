@@ -33,6 +33,17 @@ def engine(folder: Path) -> Iterator[Path]:
         while not socket.exists() and child.poll() is None and time.monotonic() < deadline:
             time.sleep(0.2)
         assert socket.exists(), log.read_text()[-2000:]
+        # The socket is there before anybody answers at it.
+        while (
+            subprocess.run(
+                ["docker", "version"],
+                env={**os.environ, "DOCKER_HOST": f"unix://{socket}"},
+                capture_output=True,
+                check=False,
+            ).returncode
+            and time.monotonic() < deadline
+        ):
+            time.sleep(0.2)
         yield socket
     finally:
         child.terminate()

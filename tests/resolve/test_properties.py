@@ -6,14 +6,14 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from envkit.compat import kernel_for
 from envkit.resolve.model import Plan, Refusal
-from envkit.resolve.request import Request
+from envkit.resolve.request import Host, Request, TargetGpu
 from envkit.resolve.resolve import resolve
 from tests.resolve import brute
 from tests.resolve.golden import typed_rows
@@ -32,6 +32,22 @@ def told(request: Request) -> bool:
     apple = request.hosts[0].platform.startswith("macos")
     known = request.device is not None or apple or any(host.gpus for host in request.hosts)
     return known or all(host.gpus is not None for host in request.hosts)
+
+
+PTX_ON_WINDOWS = Request(
+    framework="torch",
+    hosts=(
+        Host(
+            platform="linux-x86_64",
+            driver="300.00",
+            gpus=(TargetGpu(name="RTX PRO 6000", cc="12.0"),),
+            wsl=True,
+        ),
+    ),
+    versions=">=2.4.1,<2.5.1",
+    source="conda-forge",
+)
+"""The driver that came with CUDA 12.0 on Windows is older than the floor of CUDA 12."""
 
 
 @MANY
@@ -123,6 +139,7 @@ def test_every_gpu_has_code_and_every_driver_meets_the_floor(request: Request) -
 
 @MANY
 @given(requests())
+@example(PTX_ON_WINDOWS)
 def test_every_way_out_of_a_refusal_is_one(request: Request) -> None:
     refusal = resolve(request, COMPAT)
     assume(isinstance(refusal, Refusal) and told(request))
