@@ -89,8 +89,9 @@ def perform(job: Job) -> None:
     ask = replace(job.ask, own_libc=job.create is None and set(artefacts) <= IN_IMAGES)
     request = request_of(ask, hosts_of(_snapshots(job.snapshots), compat), compat)
     settings, access, taken = settings_of(job, compat)
-    engine = _engine(artefacts, job)
+    engine = None
     if job.base_image is not None:
+        engine = _engine(artefacts, job)
         pull = (lambda name: job.say(f"pulling {name}")) if engine is not None else None
         request = following(request, job.base_image, engine or _nearby(), pull=pull)
     # conda-forge has other builds than the wheels: a plan a source.
@@ -98,6 +99,8 @@ def perform(job: Job) -> None:
     request = part.of(request)
     answer = _resolved(request, job, compat, settings, access)
     _imaged(answer, artefacts)
+    # Asked only now: a refusal has nothing to do with an engine.
+    engine = engine or _engine(artefacts, job)
     image = bool(IN_IMAGES & set(artefacts)) and (engine is not None or bool(job.artefacts))
     plan, settings, left = settled(settings, answer, image=image)
     taken += (*left, *_unsaid(access, job, image=image))
@@ -307,10 +310,10 @@ def _engine(artefacts: tuple[Artefact, ...], job: Job) -> Engine | None:
         return None
     try:
         return connect()
-    except EngineError as error:
+    except EngineError:
         if job.tag is not None or "docker" in job.artefacts:
             raise
-        job.say(f"{error.message}: making an environment on this machine instead")
+        job.say("no container engine answers: making an environment on this machine instead")
         return None
 
 
