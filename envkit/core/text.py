@@ -19,7 +19,8 @@ def plain(text: str, *, limit: int = 10_000) -> str:
     Tabs and newlines stay. Lone surrogates (a path that is not UTF-8) become `?`.
     """
     text = text[: limit * 2].replace("\r\n", "\n").replace("\r", "\n")
-    text = _BIDI.sub("", _ESCAPES.sub("", encodable(text)))
+    text = _ESCAPES.sub("", encodable(text))
+    text = text if text.isascii() else _BIDI.sub("", text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

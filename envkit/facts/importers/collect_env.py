@@ -40,7 +40,8 @@ _MOST_GPUS = 256
 
 def found_in(text: str) -> bool:
     """Whether the text holds such a report, or a good part of one."""
-    return _START.search(text) is not None and _TELLING.search(text) is not None
+    # The literal first: it is found, or not, many times faster than an expression.
+    return "PyTorch version" in text and bool(_START.search(text)) and bool(_TELLING.search(text))
 
 
 def read(text: str) -> Snapshot:

@@ -23,6 +23,8 @@ _HF = re.compile(
     r"(?:transformers|accelerate|diffusers|datasets|huggingface[_-]hub|peft)`? version:",
     re.MULTILINE | re.IGNORECASE,
 )
+_VERSION = re.compile("[Vv][Ee][Rr][Ss][Ii][Oo][Nn]:")
+"""What `_HF` holds, for a first look at the megabytes of a log."""
 _HF_LINE = re.compile(
     r"\s*[-*] (?:🤗 )?`?([A-Za-z][\w -]{0,60}?)`?(?: version)?(?: ?\([^()]{1,40}\))?\??: ?(.*)"
 )
@@ -39,7 +41,7 @@ _LEFT_OUT = frozenset({"python", "cuda", "driver", "jax", "jaxlib", "flax"})
 
 def is_hf(text: str) -> bool:
     """Whether the text holds a list of `transformers env`, `accelerate env` or the like."""
-    return _HF.search(text) is not None
+    return _VERSION.search(text) is not None and _HF.search(text) is not None
 
 
 def is_deepspeed(text: str) -> bool:
@@ -49,7 +51,7 @@ def is_deepspeed(text: str) -> bool:
 
 def is_xformers(text: str) -> bool:
     """Whether the text holds the output of `python -m xformers.info`."""
-    return _XFORMERS.search(text) is not None
+    return "xFormers " in text and _XFORMERS.search(text) is not None
 
 
 def read_hf(text: str) -> Snapshot:

@@ -57,7 +57,7 @@ class _Seen:
 
 def banners(text: str) -> Iterator[tuple[int, str]]:
     """Where each table begins, and the text from there to the next one."""
-    for start, end in spans(_BANNER, text):
+    for start, end in spans(_BANNER, text) if "NVIDIA-SMI" in text else ():
         yield start, text[start:end]
 
 

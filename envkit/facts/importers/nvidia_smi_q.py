@@ -31,12 +31,12 @@ _MOST_ELEMENTS = 500_000
 
 def is_text(text: str) -> bool:
     """Whether the text holds the indented report."""
-    return _LOG.search(text) is not None
+    return ("NVSMI LOG" in text or "Attached GPUs" in text) and _LOG.search(text) is not None
 
 
 def is_xml(text: str) -> bool:
     """Whether the text holds the XML report."""
-    return _XML.search(text) is not None
+    return "<nvidia_smi_log" in text and _XML.search(text) is not None
 
 
 def read(text: str) -> Snapshot:

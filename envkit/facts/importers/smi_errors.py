@@ -38,14 +38,14 @@ _MOST = 256
 def messages(text: str) -> list[tuple[int, Nvml]]:
     """Each message of a text, where it begins and what it says of NVML; of equal ones the last."""
     found: list[tuple[int, Nvml]] = []
-    lost = _handles(text)
+    small = text.lower()
+    lost = _handles(text) if "device handle" in small else ()
     if lost:
         gone = any(gpu.state == "lost" for gpu in lost)
         state: NvmlState = "gpu-lost" if gone else "unknown-error"
         start = next(_HANDLE.finditer(text)).start()
         found.append((start, Nvml(state=state, detail=lost[0].error or "", gpus=lost)))
     taken: set[int] = set()
-    small = text.lower()
     for pattern, state in _FAILURES if any(head in small for head in _HEADS) else ():
         said = [one for one in pattern.finditer(text) if one.start() not in taken]
         taken.update(one.start() for one in said)

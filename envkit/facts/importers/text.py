@@ -108,7 +108,7 @@ def clean(text: str, name: str) -> str:
     text = plain(text.replace("\0", ""), limit=max(len(text), 1)).replace("\xa0", " ")
     if text.count("\n") > MAX_LINES:
         raise BadInputError(f"{name} has more than {MAX_LINES} lines", todo="give the report alone")
-    return _QUOTE.sub("", text)
+    return _QUOTE.sub("", text) if ">" in text else text
 
 
 def lines(text: str) -> Iterator[str]:
