@@ -12,7 +12,7 @@ APT_PACKAGES := gcc libc6-dev git make python3-venv chromium docker.io iptables 
 FAULTY := tests/snapshots/faulty-workstation.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-all lint unit docs record-gpu bench-doctor bench-hangs system-deps tensorflow update-compat check-compat bench-ssh bench-merge clean
+.PHONY: help demo test check-all lint unit docs record-gpu bench-doctor bench-hangs system-deps tensorflow update-compat check-compat bench-ssh bench-merge bench-rivals bench-fuzz clean
 
 help:  ## What there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -91,6 +91,12 @@ bench-ssh: $(BIN)/envkit  ## Doctor over ssh, with and without a round trip of 5
 
 bench-merge: $(VENV)/.dev  ## 10,000 made nodes, three of them odd: found, time, memory
 	PYTHONPATH=. $(BIN)/python benchmarks/doctor_merge.py
+
+bench-rivals: $(VENV)/.dev  ## Doctor beside env-doctor on faked machines (as root)
+	$(BIN)/python benchmarks/doctor_rivals.py
+
+bench-fuzz: $(VENV)/.dev  ## 2,000 damaged inputs through the command line
+	$(BIN)/python benchmarks/fuzz.py --count 2000
 
 system-deps:  ## System packages that full coverage needs (Debian, Ubuntu; as root)
 	apt-get update -qq

@@ -222,6 +222,11 @@ def _save(snapshot: Snapshot, loaded: Loaded[Snapshot] | None, target: object) -
 
 def _environment(answer: Answer, files: tuple[str, ...]) -> str | None:
     from envkit.compat import load_compat
+    from envkit.doctor.views import builds
+
+    # Where all is well there is no note, and the resolver is not worth its import.
+    if answer.verdict == "healthy" and answer.snapshot is not None and any(builds(answer.snapshot)):
+        return None
     from envkit.doctor.environment import build_note
 
     return build_note(answer, load_compat(), files)

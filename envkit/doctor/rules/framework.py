@@ -15,7 +15,6 @@ from envkit.compat import (
 from envkit.core.finding import Evidence
 from envkit.core.text import shell_word
 from envkit.doctor import views
-from envkit.doctor.environment import torch_for
 from envkit.doctor.outcome import Outcome, fact, not_applicable, ok, problem, unknown
 from envkit.doctor.views import Build
 from envkit.facts.gpu_model import Gpu
@@ -46,6 +45,9 @@ def torch_install(
 
     None when no torch of the tables does, or no GPU can be asked what it needs.
     """
+    # Only a fix needs the resolver, and the start is felt.
+    from envkit.doctor.environment import torch_for
+
     plan = torch_for(snapshot, compat, ignore_driver=ignore_driver)
     if plan is None:
         return None
