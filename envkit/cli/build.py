@@ -177,7 +177,8 @@ def build(
 ) -> None:
     """Resolve the newest stack that works on a machine, write it, lock it, build it and prove it."""
     from envkit.build.ask import Ask
-    from envkit.cli.building import Job, perform
+    from envkit.cli.build_job import Job
+    from envkit.cli.building import perform
     from envkit.resolve.hosts import TypedTarget
 
     refuse_contradictions(format=format, json=json, verbose=verbose, quiet=quiet)

@@ -1,29 +1,29 @@
-"""What `envkit build` does with its options: resolve, tell, write, build, prove."""
+"""What `envkit build` does with its options: resolve, write, build, prove."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from envkit.cli.apply import StoppedError
+from envkit.cli.build_told import print_json, print_report, tell_outcomes, tell_plans, tell_refusal
 from envkit.cli.options import Format
 from envkit.core.errors import EngineError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from envkit.build.access import Access
-    from envkit.build.ask import Ask
-    from envkit.build.model import Artefact, File, Locked, Settings
+    from envkit.build.model import Artefact, Locked, Settings
     from envkit.build.run import Clock, Outcome
+    from envkit.cli.build_job import Job
     from envkit.cli.parts import Part
     from envkit.compat import Compat, DownloadSize
-    from envkit.core.report import Report
     from envkit.engine.docker import Engine
     from envkit.facts.model import Snapshot
-    from envkit.resolve.model import Plan, Refusal
+    from envkit.resolve.model import Plan
     from envkit.resolve.request import Request
 
 FOLDER = Path("envkit-env")
@@ -31,43 +31,6 @@ IN_IMAGES = {"docker", "compose", "devcontainer"}
 """Artefacts that bring a C library of their own."""
 _ASK_FROM = 1_000_000_000
 """Bytes of a download that is not started unasked."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
-    """One command line."""
-
-    ask: Ask
-    snapshots: tuple[str, ...]
-    artefacts: tuple[str, ...]
-    output: Path | None
-    create: Path | None
-    tag: str | None
-    no_build: bool
-    check: bool
-    dry_run: bool
-    explain: bool
-    yes: bool
-    requirements: Path | None
-    apt: tuple[str, ...]
-    base_image: str | None
-    index_url: str | None
-    channels: tuple[str, ...]
-    extra_index_urls: tuple[str, ...]
-    find_links: tuple[str, ...]
-    ca_cert: Path | None
-    network: str | None
-    secrets: tuple[str, ...]
-    format: Format
-    verbose: bool
-    quiet: bool = False
-    framework_index: str | None = None
-    pip_config: bool = True
-
-    def say(self, line: str) -> None:
-        """Progress, unless it is not wanted."""
-        if not self.quiet:
-            _say(line)
 
 
 def perform(job: Job) -> None:
@@ -105,7 +68,7 @@ def perform(job: Job) -> None:
     plan, settings, left = settled(settings, answer, image=image)
     taken += (*left, *_unsaid(access, job, image=image))
     if job.dry_run or job.explain:
-        _dry([(part, plan), *beside], settings, request, job, taken)
+        tell_plans([(part, plan), *beside], settings, request, job, taken)
         return
     made = [_conda(each, settings, other, request, job, compat, access) for other, each in beside]
     if part.source == "conda-forge":
@@ -115,7 +78,7 @@ def perform(job: Job) -> None:
     # pip's configuration has no say where conda installs everything.
     told = taken if part.source == "wheels" or settings.requirements else ()
     outcome = replace(outcome, notes=(*told, *outcome.notes))
-    _told((outcome, *made), job)
+    tell_outcomes((outcome, *made), job)
     if not all(check.ok for check in outcome.checks):
         raise typer.Exit(ExitCode.PROOF_FAILED)
 
@@ -128,7 +91,7 @@ def _resolved(request: Request, job: Job, compat: Compat, settings: Settings, ac
     offline = job.dry_run or job.explain
     answer = answered(request, compat, settings, access, offline=offline, say=job.say)
     if isinstance(answer, Refusal):
-        _refused(answer, job)
+        tell_refusal(answer, job)
         raise typer.Exit(ExitCode.PROBLEM)
     return answer
 
@@ -165,9 +128,9 @@ def _checked(job: Job, compat: Compat) -> None:
     _, access, _ = settings_of(job, compat)
     found = check(job.output or FOLDER, compat, access, say=job.say)
     if job.format is Format.JSON:
-        _json({"drift": found})
+        print_json({"drift": found})
     else:
-        _print(drifted(found), job)
+        print_report(drifted(found), job)
     if found.changes:
         raise typer.Exit(ExitCode.PROBLEM)
 
@@ -205,47 +168,6 @@ def _snapshots(sources: tuple[str, ...]) -> tuple[Snapshot, ...]:
     from envkit.core.machine import Machine
 
     return (look(Machine.here()),)
-
-
-def _dry(
-    parts: list[tuple[Part, Plan]],
-    settings: Settings,
-    request: Request,
-    job: Job,
-    taken: tuple[str, ...],
-) -> None:
-    from envkit.build.summary import planned
-    from envkit.build.together import together
-
-    plans = tuple(plan for _, plan in parts)
-    if job.format is Format.JSON:
-        others = {"plans": {plan.source: plan for plan in plans[1:]}} if plans[1:] else {}
-        _json({"plan": plans[0], **others})
-        return
-    reports = []
-    for part, plan in parts:
-        files = _shown(plan, settings, part, request) if job.dry_run else ()
-        reports.append(planned(plan, files, explain=job.explain, notes=taken))
-    _print(together(tuple(reports), plans), job)
-
-
-def _shown(plan: Plan, settings: Settings, part: Part, request: Request) -> tuple[File, ...]:
-    """The files of a plan that a person reads, unlocked."""
-    from envkit.build.lock import unlocked
-    from envkit.build.run import CA, files_of
-
-    found = unlocked(plan, settings, plan.lock.why)
-    files = files_of(plan, found, settings, part.artefacts, part.of(request))
-    return tuple(file for file in files if file.copy is None and file.path != CA)
-
-
-def _refused(refusal: Refusal, job: Job) -> None:
-    from envkit.build.summary import refused
-
-    if job.format is Format.JSON:
-        _json({"refusal": refusal})
-    else:
-        _print(refused(refusal, explain=job.explain or job.verbose), job)
 
 
 def _made(
@@ -387,41 +309,3 @@ def _environment(
     return replace(
         outcome, environment=str(venv), log=str(log), checks=checks, size=size_of(venv), phases=clock.phases
     )
-
-
-def _told(outcomes: tuple[Outcome, ...], job: Job) -> None:
-    from envkit.build.summary import made
-    from envkit.build.together import together
-    from envkit.core.codec import to_json
-
-    if job.format is not Format.JSON:
-        reports = tuple(made(outcome) for outcome in outcomes)
-        _print(together(reports, tuple(outcome.plan for outcome in outcomes)), job)
-    elif outcomes[1:]:
-        _json({**to_json(outcomes[0]), "others": {each.plan.source: each for each in outcomes[1:]}})
-    else:
-        _json(outcomes[0])
-
-
-def _say(line: str) -> None:
-    """Progress goes to standard error."""
-    from envkit.core.redact import secrets
-
-    sys.stderr.write(secrets(line) + "\n")
-    sys.stderr.flush()
-
-
-def _json(value: object) -> None:
-    from envkit.cli.output import emit
-    from envkit.core.codec import dumps, to_json
-    from envkit.core.redact import Identity, saved
-
-    emit(dumps(saved(to_json(value), Identity.here())), None)
-
-
-def _print(told: Report, job: Job) -> None:
-    from envkit.cli.output import emit, options, shareable
-    from envkit.report import render
-
-    shown = told if job.format is Format.TEXT else shareable(told)
-    emit(render(shown, job.format.value, options(to_file=False, verbose=job.verbose or job.explain)), None)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from envkit.build.access import Access
     from envkit.build.model import Settings
     from envkit.build.run import Outcome
-    from envkit.cli.building import Job
+    from envkit.cli.build_job import Job
     from envkit.cli.parts import Part
     from envkit.compat import Compat
     from envkit.resolve.model import Plan
