@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,17 +71,7 @@ def docker_engine(folder: Path) -> Iterator[Docker]:
         return
     require("Docker engine (dockerd, as root)", DOCKERD is not None and os.geteuid() == 0)
     with engine(folder) as socket:
-        answering({**os.environ, "DOCKER_HOST": f"unix://{socket}"})
         yield _docker({"DOCKER_HOST": f"unix://{socket}"})
-
-
-def answering(env: dict[str, str]) -> None:
-    """Wait for an engine: its socket is there before it answers."""
-    for _ in range(120):
-        if subprocess.run(["docker", "version"], env=env, capture_output=True, check=False).returncode == 0:
-            return
-        time.sleep(0.5)
-    raise AssertionError("the engine does not answer")
 
 
 def _docker(env: dict[str, str]) -> Docker:

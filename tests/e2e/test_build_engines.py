@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.coverage_notes import require
-from tests.e2e.real_docker import ROOT, TORCH, Docker, answering, docker_engine
+from tests.e2e.real_docker import ROOT, TORCH, Docker, docker_engine
 from tests.e2e.test_docker_engine import DOCKERD, engine
 
 pytestmark = pytest.mark.timeout(300)
@@ -189,7 +189,6 @@ def test_no_room_where_the_engine_keeps_its_data(tmp_path: Path) -> None:
     require("mount", shutil.which("mount") is not None)
     with little_room() as small, engine(small) as socket:
         env = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKER_HOST": f"unix://{socket}"}
-        answering(env)
         done = build(env, tmp_path)
     assert done.returncode == 7, done.stderr
     assert "are free" in done.stderr
