@@ -34,7 +34,7 @@ class Ceiling:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class StepTimes:
     """Times of single steps over all processes, seconds."""
 
     p50: float
@@ -74,7 +74,7 @@ class WorkloadResult:
     nproc: int = 1
     processes: tuple[float, ...] = ()
     """Throughput of each process, in `throughput.unit`, in the order of starting."""
-    step: Step | None = None
+    step: StepTimes | None = None
     flops_per_step: float | None = None
     achieved: float | None = None
     """FLOP/s by the closed form."""
