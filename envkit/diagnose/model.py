@@ -32,6 +32,8 @@ class DiagnosedCause:
     where: Where
     evidence: tuple[Evidence, ...]
     fix: tuple[FixStep, ...]
+    summary: str = ""
+    """What happened, in one sentence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

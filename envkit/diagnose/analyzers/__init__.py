@@ -1,1 +1,1 @@
-"""Pure functions over a trace."""
+"""Pure functions from a trace to suspicions."""
