@@ -11,7 +11,8 @@ class Indices:
 
     def __init__(self, torch):
         self._last = None
-        plain = torch.utils.data.dataloader._BaseDataLoaderIter._next_index
+        self._loaders = torch.utils.data.dataloader
+        plain = self._loaders._BaseDataLoaderIter._next_index
         looks = self
 
         def _next_index(iterator):
@@ -24,7 +25,28 @@ class Indices:
             looks._last = iterator
             return found
 
-        torch.utils.data.dataloader._BaseDataLoaderIter._next_index = _next_index
+        self._loaders._BaseDataLoaderIter._next_index = _next_index
+
+    def without_workers(self):
+        """In a copy of the process, which has no workers: batches are made here, from the same samples."""
+        loaders = self._loaders
+        plain = loaders._MultiProcessingDataLoaderIter
+
+        def _next_data(iterator):
+            asked, kept = iterator.__dict__.get("_envkit_given") or (0, ())
+            ahead = asked - iterator._rcvd_idx
+            indices = kept[len(kept) - ahead] if 0 < ahead <= len(kept) else iterator._next_index()
+            iterator._rcvd_idx += 1
+            fetcher = loaders._DatasetKind.create_fetcher(
+                iterator._dataset_kind,
+                iterator._dataset,
+                iterator._auto_collation,
+                iterator._collate_fn,
+                iterator._drop_last,
+            )
+            return fetcher.fetch(indices)
+
+        plain._next_data = _next_data
 
     def last(self):
         """Dataset indices of the newest batch, or None."""

@@ -22,6 +22,9 @@ LIMIT = 60.0
 """Seconds that a repetition may take."""
 
 
+_END = b"end\n"
+
+
 class Copy:
     """A paused copy, as the process that made it sees it."""
 
@@ -43,14 +46,17 @@ class Copy:
 
     def drop(self):
         """End it."""
-        os.close(self._order)
-        os.close(self._done)
         try:
             if self._stuck:
                 os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)  # it ends when nobody can give it orders any more
-        except (ProcessLookupError, ChildProcessError):
+            else:
+                # Closing the pipe is not enough: workers that the script forked since hold it open, too.
+                os.write(self._order, _END)
+            os.waitpid(self.pid, 0)
+        except (BrokenPipeError, ProcessLookupError, ChildProcessError):
             pass
+        os.close(self._order)
+        os.close(self._done)
 
 
 class Travel:
@@ -137,13 +143,17 @@ class Travel:
 
     def _wait(self, orders, done):
         """Wait for orders; return one in a fork that answers it."""
+        parent = os.getppid()
         while True:
             text = b""
             while not text.endswith(b"\n"):
-                piece = os.read(orders, 4096)
-                if not piece:
+                ready, _, _ = select.select([orders], [], [], 2.0)
+                if os.getppid() != parent:
                     os._exit(0)
-                text += piece
+                if ready:
+                    text += os.read(orders, 4096)
+            if text == _END:
+                os._exit(0)
             pid = os.fork()
             if pid == 0:
                 return json.loads(text)
@@ -156,6 +166,7 @@ class Travel:
         isolate.writes()
         self.torch.set_num_threads(1)
         watch.tripped = None
+        watch.indices.without_workers()
         self._order, self._done, self._copy = order, done, None
         watch.governor.always = True
         if "trial" in order:

@@ -68,7 +68,7 @@ class Watch:
         self._first = 0
         self._last_line = time.monotonic()
         self._loss = None
-        self._indices = Indices(torch)
+        self.indices = Indices(torch)
         self.armed = None
         """In a copy that repeats a step: who looks at every operation."""
         self.trial = None
@@ -175,7 +175,7 @@ class Watch:
 
     def last_indices(self):
         """Dataset indices of the batch that is trained on, where a DataLoader gave it."""
-        return self._indices.last()
+        return self.indices.last()
 
     def flush(self):
         """Write the steps since the last line."""
