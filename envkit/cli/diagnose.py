@@ -74,14 +74,15 @@ def diagnose(
             stdout_to_stderr=written is Format.JSON and output is None,
         )
         traces = read(folder)
-    diagnosis = judge(traces, said(ended.code, ended.signal))
+    files = _files(traces)
+    diagnosis = judge(traces, said(ended.code, ended.signal), files)
     if written is Format.JSON:
         from envkit.cli.output import emit
         from envkit.core.codec import dumps, to_json
 
         emit(dumps(to_json(diagnosis)), output)
     else:
-        _tell(_rendered(diagnosis, traces, argv, written, output, verbose, quiet), output)
+        _tell(_rendered(diagnosis, traces, files, argv, written, output, verbose, quiet), output)
     if exit_code is Whose.SCRIPT:
         raise typer.Exit(_code(ended))
     if diagnosis.verdict == "faulty":
@@ -109,6 +110,7 @@ def _code(ended: Ended) -> int:
 def _rendered(
     diagnosis: object,
     traces: tuple[Trace, ...],
+    files: dict[str, str],
     argv: tuple[str, ...],
     format: Format,  # noqa: A002
     output: Path | None,
@@ -121,17 +123,20 @@ def _rendered(
     from envkit.report import render
 
     assert isinstance(diagnosis, Diagnosis)
-    paths = {one.where.file for one in diagnosis.causes if one.where.file}
-    told = report(diagnosis, traces, {path: _lines(path) for path in paths}, command=shlex.join(argv))
+    told = report(diagnosis, traces, files, command=shlex.join(argv))
     return render(told, format.value, options(to_file=output is not None, verbose=verbose, quiet=quiet))
 
 
-def _lines(path: str) -> tuple[str, ...]:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return tuple(file.read(_MAX_FILE).splitlines())
-    except OSError:
-        return ()
+def _files(traces: tuple[Trace, ...]) -> dict[str, str]:
+    """The person's own files that an event names."""
+    found = {}
+    for path in {frame[0] for trace in traces for event in trace.events for frame in event.stack[:1]}:
+        try:
+            with open(path, encoding="utf-8") as file:
+                found[path] = file.read(_MAX_FILE)
+        except (OSError, UnicodeDecodeError):
+            continue
+    return found
 
 
 def _tell(text: str, output: Path | None) -> None:

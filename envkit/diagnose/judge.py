@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from signal import Signals
+from types import MappingProxyType
 
 from envkit.causes import catalogue
 from envkit.diagnose.analyzers.model import Suspicion
 from envkit.diagnose.analyzers.numeric import numeric
 from envkit.diagnose.model import DiagnosedCause, Diagnosis, Overhead, ScriptEnd
+from envkit.diagnose.patch import Patch, patch
 from envkit.diagnose.trace import Trace
 
 ANALYZERS = (numeric,)
+_NO_FILES: Mapping[str, str] = MappingProxyType({})
 
 
-def judge(traces: Sequence[Trace], script: ScriptEnd) -> Diagnosis:
-    """What is wrong with a run; verdict `unknown` when nothing of it was seen."""
+def judge(traces: Sequence[Trace], script: ScriptEnd, files: Mapping[str, str] = _NO_FILES) -> Diagnosis:
+    """What is wrong with a run; verdict `unknown` when nothing of it was seen.
+
+    files: the text of the person's own files, by the path that the trace has, as far as they could be read.
+    """
     found = [suspicion for trace in traces for look in ANALYZERS for suspicion in look(trace)]
     found.sort(key=lambda one: -one.confidence)
-    causes = tuple(_cause(one) for one in _once(found))
+    causes = tuple(_cause(one, files) for one in _once(found))
     trained = any(trace.steps.ended for trace in traces)
     verdict = "faulty" if causes or _tripped(traces) else "healthy" if trained else "unknown"
     return Diagnosis(
@@ -53,11 +59,26 @@ def _once(found: Sequence[Suspicion]) -> list[Suspicion]:
     return kept
 
 
-def _cause(one: Suspicion) -> DiagnosedCause:
+def _cause(one: Suspicion, files: Mapping[str, str]) -> DiagnosedCause:
+    change = patch_for(one, files)
     return DiagnosedCause(
-        key=one.key, confidence=one.confidence, proof=one.proof, where=one.where,
-        evidence=one.evidence, fix=catalogue()[one.key].steps({}), summary=one.summary,
-    )  # fmt: skip
+        key=one.key,
+        confidence=one.confidence,
+        proof=one.proof,
+        where=one.where,
+        evidence=one.evidence,
+        fix=catalogue()[one.key].steps({}),
+        summary=one.summary,
+        patch=None if change is None else change.diff,
+    )
+
+
+def patch_for(one: Suspicion | DiagnosedCause, files: Mapping[str, str]) -> Patch | None:
+    """The change that mends a cause in the person's own file."""
+    file = one.where.file
+    if file is None or file not in files:
+        return None
+    return patch(file, files[file], one.key, one.where.line)
 
 
 def _overhead(traces: Sequence[Trace]) -> Overhead | None:

@@ -34,6 +34,8 @@ class DiagnosedCause:
     fix: tuple[FixStep, ...]
     summary: str = ""
     """What happened, in one sentence."""
+    patch: str | None = None
+    """The fix as a unified diff of the person's own file, where its line is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

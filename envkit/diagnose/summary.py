@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from envkit.causes import catalogue
 from envkit.core.finding import Finding
-from envkit.core.report import Block, Code, Line, Mark, Report, Section, Series, Verdict
+from envkit.core.report import Block, Code, Diff, Line, Mark, Report, Section, Series, Verdict
 from envkit.diagnose.model import DiagnosedCause, Diagnosis
 from envkit.diagnose.trace import Trace
 
@@ -17,25 +17,27 @@ _POINTS = 400
 
 
 def report(
-    diagnosis: Diagnosis, traces: Sequence[Trace], files: Mapping[str, Sequence[str]], *, command: str
+    diagnosis: Diagnosis, traces: Sequence[Trace], files: Mapping[str, str], *, command: str
 ) -> Report:
     """What a person reads.
 
-    files: lines of the person's own files, by path, as far as they could be read.
+    files: the person's own files, by path, as far as they could be read.
     """
     verdict: Verdict = "faulty" if diagnosis.verdict == "faulty" else diagnosis.verdict
     sections: list[Section] = []
     for one in diagnosis.causes[:1]:
         sections += _code(one, files)
+        if one.patch is not None:
+            sections.append(Section(title="The change that mends it", blocks=(Diff(text=one.patch),)))
     sections += [section for trace in traces[:1] for section in _curves(trace)]
     return Report(
         command="envkit diagnose", headline=command, verdict=verdict,
-        findings=tuple(_finding(one, files) for one in diagnosis.causes),
+        findings=tuple(_finding(one) for one in diagnosis.causes),
         sections=tuple(sections), notes=tuple(_notes(diagnosis, traces)),
     )  # fmt: skip
 
 
-def _finding(one: DiagnosedCause, files: Mapping[str, Sequence[str]]) -> Finding:
+def _finding(one: DiagnosedCause) -> Finding:
     entry = catalogue()[one.key]
     where = one.where
     place = f"{where.file}:{where.line}" if where.file and where.line else ""
@@ -47,9 +49,9 @@ def _finding(one: DiagnosedCause, files: Mapping[str, Sequence[str]]) -> Finding
     )  # fmt: skip
 
 
-def _code(one: DiagnosedCause, files: Mapping[str, Sequence[str]]) -> Iterator[Section]:
+def _code(one: DiagnosedCause, files: Mapping[str, str]) -> Iterator[Section]:
     where = one.where
-    lines = files.get(where.file or "", ())
+    lines = files.get(where.file or "", "").splitlines()
     if where.line is None or not 0 < where.line <= len(lines):
         return
     first = max(1, where.line - _AROUND)
