@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from envkit.diagnose.trace import Batch, Event, Rows, Steps, Trace, Trial, Trip, Values
+from envkit.diagnose.trace import Batch, Event, Optimizer, Rows, Steps, Trace, Trial, Trip, Values
 
 _MAX_LINE = 4 << 20
 _MAX_LINES = 200_000
-_VALUES = ("shape", "dtype", "nan", "inf", "min", "max", "mean", "zeros", "at")
+_VALUES = ("shape", "dtype", "nan", "inf", "minus_inf", "min", "max", "mean", "zeros", "at")
 
 
 def read(folder: str) -> tuple[Trace, ...]:
@@ -61,6 +61,7 @@ class _Process:
     events: list[Event] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
     trials: list[Trial] = field(default_factory=list)
+    optimizers: list[Optimizer] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def adopt(self, copy: _Process) -> None:
@@ -82,6 +83,7 @@ class _Process:
             events=tuple(self.events),
             batches=tuple(self.batches),
             trials=tuple(self.trials),
+            optimizers=tuple(self.optimizers),
             faults=tuple(self.faults),
             **self.fields,
         )
@@ -141,6 +143,10 @@ def _trial(process: _Process, line: dict[str, Any]) -> None:
     process.trials.append(msgspec.convert({**line, "arguments": line.get("with", {})}, Trial))
 
 
+def _optimizer(process: _Process, line: dict[str, Any]) -> None:
+    process.optimizers.append(msgspec.convert(line, Optimizer))
+
+
 def _watched(process: _Process, line: dict[str, Any]) -> None:
     process.fields.update(own_seconds=float(line["own_seconds"]), seconds=float(line["seconds"]))
 
@@ -154,10 +160,20 @@ def _fault(process: _Process, line: dict[str, Any]) -> None:
 
 
 _TAKE = {
-    "process": _start, "copy": _copy, "framework": _framework, "steps": _steps, "trip": _trip,
-    "replay": _replay, "event": _event, "batch": _batch, "trial": _trial, "watched": _watched, "end": _end,
+    "process": _start,
+    "copy": _copy,
+    "framework": _framework,
+    "optimizer": _optimizer,
+    "steps": _steps,
+    "trip": _trip,
+    "replay": _replay,
+    "event": _event,
+    "batch": _batch,
+    "trial": _trial,
+    "watched": _watched,
+    "end": _end,
     "watcher-fault": _fault,
-}  # fmt: skip
+}
 
 
 def _number(value: Any) -> float | None:

@@ -20,6 +20,8 @@ class Values:
     dtype: str
     nan: int | None = None
     inf: int | None = None
+    minus_inf: int | None = None
+    """Of those; a mask may be made of them."""
     min: float | None = None
     """Of the finite values, as the others here."""
     max: float | None = None
@@ -101,12 +103,22 @@ class Trip:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Optimizer:
+    """An optimiser where the script made it."""
+
+    name: str
+    rate: float | None = None
+    stack: tuple[Frame, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
     """What became of the run with one change, from a copy of the process before the step that failed."""
 
     name: str
     how: str
-    """`survived`, `broke`, `crashed`, `timeout`, `no-copy`; `no-time` = not run."""
+    """`survived`, `broke`, `crashed`, `timeout`, `no-copy`; `no-time` = not run; `no-change` = nothing on
+    that line has a safe form."""
     arguments: dict[str, Any] = field(default_factory=dict)
     what: str | None = None
     """What broke, or the exception."""
@@ -129,6 +141,7 @@ class Trace:
     events: tuple[Event, ...] = ()
     batches: tuple[Batch, ...] = ()
     trials: tuple[Trial, ...] = ()
+    optimizers: tuple[Optimizer, ...] = ()
     error: str | None = None
     """The exception that ended the script."""
     error_type: str | None = None

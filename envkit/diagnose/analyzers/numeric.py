@@ -56,7 +56,7 @@ def _bad_batch(trace: Trace) -> Suspicion | None:
     """The data itself is not finite: no operation is guilty."""
     for batch in trace.batches:
         values = batch.values
-        if (values.nan or 0) + (values.inf or 0) == 0:
+        if (values.nan or 0) + (values.inf or 0) - (values.minus_inf or 0) == 0:
             continue
         rows = () if batch.bad is None or batch.bad.samples is None else batch.bad.samples
         what = "NaN" if values.nan else "Inf"
@@ -97,11 +97,19 @@ def _too_high(trace: Trace, event: Event | None, growth: float | None, confidenc
         )
     if rates:
         evidence.append(Evidence(what="learning rate", value=f"{rates[-1]:.4g}", source="the optimiser"))
-    where = Where() if event is None else _where(event)
+    where = _made(trace) or (Where() if event is None else _where(event))
     said = f"loss or gradient grew {growth:.3g} times before it overflowed" if growth else "values overflowed"
     return Suspicion(
         key="lr-too-high", confidence=confidence, where=where, evidence=tuple(evidence), summary=said
     )
+
+
+def _made(trace: Trace) -> Where | None:
+    """Where the script made its optimiser."""
+    for optimizer in trace.optimizers:
+        if optimizer.stack:
+            return Where(file=optimizer.stack[0][0], line=optimizer.stack[0][1], phase="optimizer")
+    return None
 
 
 def _where(event: Event) -> Where:

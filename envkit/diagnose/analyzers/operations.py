@@ -34,7 +34,7 @@ def _ins(event: Event) -> list[float]:
 
 
 def _node(event: Event) -> str:
-    return (event.node or "").removesuffix("0").removesuffix("Backward").lower()
+    return (event.node or "").rstrip("0123456789").removesuffix("Backward").lower()
 
 
 def empty(event: Event) -> Named | None:

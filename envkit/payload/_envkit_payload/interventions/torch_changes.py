@@ -20,6 +20,7 @@ def rewrite(torch, watch, file, line, wide=False):
             safe = _wide if wide else CALLS.get(getattr(function, "__name__", ""))
             if safe is None or not args or not _is_at(file, line):
                 return function(*args, **kwargs)
+            watch.trial.applied += 1
             return safe(torch, function, args, kwargs)
 
     mode = Rewrite()

@@ -74,9 +74,11 @@ class Armed:
             self._modules.setdefault(id(module), name or type(root).__name__)
 
     def batch(self, module, inputs):
-        """What the model is given."""
+        """What a model is given, unless it is what another one made of it."""
+        if any(event["born"] for event in self.events):
+            return
         for number, one in enumerate(inputs):
-            if isinstance(one, self.torch.Tensor):
+            if isinstance(one, self.torch.Tensor) and one.grad_fn is None:
                 bad = None
                 if one.is_floating_point() and one.numel() and not self.torch.isfinite(one).all():
                     bad = self._bad_rows(~self.torch.isfinite(one))

@@ -31,6 +31,7 @@ def install(torch, recorder):
     optimizer.register_optimizer_step_pre_hook(watch.guarded(watch.before_step))
     optimizer.register_optimizer_step_post_hook(watch.guarded(watch.after_step))
     _wrap_backward(torch, watch)
+    _wrap_optimizer(optimizer.Optimizer, watch)
     recorder.endings.append(watch.end)
 
 
@@ -46,6 +47,19 @@ def _wrap_backward(torch, watch):
     backward.__name__, backward.__doc__, backward.__module__ = "backward", plain.__doc__, plain.__module__
     frames.OURS.add(backward.__code__)
     torch.autograd.backward = backward
+
+
+def _wrap_optimizer(kind, watch):
+    plain = kind.__init__
+    seen = watch.guarded(watch.optimizer_made)
+
+    def __init__(self, *args, **kwargs):
+        plain(self, *args, **kwargs)
+        seen(self)
+
+    __init__.__wrapped__ = plain
+    frames.OURS.add(__init__.__code__)
+    kind.__init__ = __init__
 
 
 class Watch:
@@ -87,6 +101,16 @@ class Watch:
                 recorder.fault(name, error)
 
         return hook
+
+    def optimizer_made(self, optimizer):
+        """The script made one, perhaps of a class of its own."""
+        rate = optimizer.param_groups[0].get("lr")
+        self.recorder(
+            "optimizer",
+            name=type(optimizer).__name__,
+            rate=float(rate) if isinstance(rate, (int, float)) else None,
+            stack=frames.users(),
+        )
 
     def before_backward(self, args, kwargs):
         """The script asks for gradients: its loss is at hand."""

@@ -13,6 +13,8 @@ class Trial:
         self.torch = torch
         self.watch = watch
         self.losses = []
+        self.applied = 0
+        """How often the change had something to change, where that is counted."""
         self._change = order["trial"]
         self._target = order["target"]
         self._last = order["target"] + order["more"]
@@ -36,6 +38,8 @@ class Trial:
 
     def end(self, how, what=None):
         """Say how it went. steps: done after the one that failed without the change."""
+        if self._change["name"] == "rewrite" and not self.applied and how == "broke":
+            how = "no-change"
         steps = max(0, self.watch.step - self._target)
         self._answer(
             json.dumps(

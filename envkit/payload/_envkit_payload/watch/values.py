@@ -13,6 +13,7 @@ def seen(torch, tensor):
         finite = wide[torch.isfinite(wide)]
         found["nan"] = int(torch.isnan(wide).sum())
         found["inf"] = int(torch.isinf(wide).sum())
+        found["minus_inf"] = int(torch.isneginf(wide).sum())
     else:
         finite = wide.flatten()
     if finite.numel():
