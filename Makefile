@@ -1,4 +1,4 @@
-# make demo   sets up .venv and runs the main job: doctor on this machine, then on the snapshot of a faulty one
+# make demo   sets up .venv and runs the main jobs: doctor here and on a faulty machine, its plan, a minute of training
 # make test   sets up what the tests need and runs lint, types, import contracts and tests
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +12,7 @@ APT_PACKAGES := gcc libc6-dev git make python3-venv chromium docker.io iptables 
 FAULTY := tests/snapshots/faulty-workstation.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-all lint unit docs record-gpu bench-doctor bench-hangs system-deps tensorflow update-compat check-compat bench-ssh bench-merge bench-rivals bench-fuzz clean
+.PHONY: help demo test check-all lint unit docs record-gpu bench-doctor bench-hangs system-deps tensorflow update-compat check-compat bench-ssh bench-merge bench-rivals bench-fuzz bench-overhead bench-overhead-keras bench-gemm bench-aa clean
 
 help:  ## What there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,14 +41,16 @@ $(TF_VENV)/.ready:
 	$(TF_VENV)/bin/python -m pip install $(PIP_QUIET) '$(TENSORFLOW)'
 	@touch $@
 
-demo: $(BIN)/envkit  ## Doctor on this machine, then on the snapshot of a faulty one
+demo: $(BIN)/envkit $(TORCH_VENV)/.ready  ## Doctor here and on a faulty machine, the plan that fits it, a minute of training
 	@echo; echo '$$ envkit doctor'
 	@$(BIN)/envkit doctor || test $$? -eq 1
 	@echo; echo '$$ envkit doctor --from $(FAULTY)'
 	@$(BIN)/envkit doctor --from $(FAULTY) || test $$? -eq 1
 	@echo; echo '$$ envkit build --explain --from $(FAULTY)'
 	@$(BIN)/envkit build --explain --from $(FAULTY) || test $$? -eq 1
-	@echo; echo 'That was this machine, and a faulty one. Try: $(BIN)/envkit doctor -v, $(BIN)/envkit explain driver-too-old'
+	@echo; echo '$$ envkit bench --quick --python $(TORCH_VENV)'
+	@$(BIN)/envkit bench --quick --python $(TORCH_VENV)
+	@echo; echo 'That was this machine, a faulty one, and a minute of training. Try: $(BIN)/envkit doctor -v, $(BIN)/envkit bench --help'
 
 lint: $(VENV)/.dev  ## Style, types, import contracts
 	$(BIN)/ruff check .
@@ -94,6 +96,19 @@ bench-merge: $(VENV)/.dev  ## 10,000 made nodes, three of them odd: found, time,
 
 bench-rivals: $(VENV)/.dev  ## Doctor beside env-doctor on faked machines (as root)
 	$(BIN)/python benchmarks/doctor_rivals.py
+
+bench-overhead: $(VENV)/.dev $(TORCH_VENV)/.ready  ## The loops of the workloads beside loops written by hand
+	$(BIN)/python benchmarks/bench_overhead.py --python $(TORCH_VENV)/bin/python
+
+bench-overhead-keras: $(VENV)/.dev $(TF_VENV)/.ready  ## The same beside `fit` written by hand
+	$(BIN)/python benchmarks/bench_overhead_keras.py --python $(TF_VENV)/bin/python --workload mlp --pairs 240 --seconds 0.25
+	$(BIN)/python benchmarks/bench_overhead_keras.py --python $(TF_VENV)/bin/python --workload cnn --pairs 80 --seconds 0.5
+
+bench-gemm: $(VENV)/.dev $(TORCH_VENV)/.ready  ## The measured GEMM ceiling beside torch.utils.benchmark
+	$(BIN)/python benchmarks/bench_gemm.py --python $(TORCH_VENV)/bin/python
+
+bench-aa: $(VENV)/.dev $(TORCH_VENV)/.ready  ## How often nothing is called something: 120 processes, resumable
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_aa.py --python $(TORCH_VENV)/bin/python
 
 bench-fuzz: $(VENV)/.dev  ## 2,000 damaged inputs through the command line
 	$(BIN)/python benchmarks/fuzz.py --count 2000

@@ -21,7 +21,10 @@ from typing import Any
 
 import msgspec
 
+from envkit.bench.aa import AaResult
+from envkit.bench.history_store import Entry
 from envkit.bench.model import BenchResult
+from envkit.bench.samples import Samples
 from envkit.build.drift import Drift
 from envkit.build.record import Record
 from envkit.build.run import Outcome
@@ -53,7 +56,10 @@ VALUES: tuple[tuple[type, str], ...] = (
     (Outcome, "`envkit build --json`"),
     (Record, "`envkit build`, as envkit-plan.json; read by `envkit build --check`"),
     (Drift, "`envkit build --check --json`, under `drift`"),
-    (BenchResult, "`envkit bench --json`"),
+    (BenchResult, "`envkit bench --json`; read by `envkit bench --compare A B`"),
+    (AaResult, "`envkit bench --aa --json`"),
+    (Entry, "a line of the history that `envkit bench --record` keeps"),
+    (Samples, "`envkit bench --save FILE`; read by `envkit bench --from FILE` and `--compare A B`"),
     (Explanation, "`envkit explain --error FILE --json`"),
     (Diagnosis, "`envkit diagnose --json`"),
 )

@@ -74,6 +74,8 @@ class WorkloadResult:
     nproc: int = 1
     processes: tuple[float, ...] = ()
     """Throughput of each process, in `throughput.unit`, in the order of starting."""
+    typical: tuple[float, ...] = ()
+    """The same of each process's typical stretch of steps: what comparisons use."""
     step: StepTimes | None = None
     flops_per_step: float | None = None
     achieved: float | None = None

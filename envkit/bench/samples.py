@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from envkit.stats import typical
 from envkit.target.conditions import Conditions
 
 Ended = Literal["done", "interrupted", "crashed", "timeout"]
@@ -86,7 +87,7 @@ class Limit:
     """One of this machine's own ceilings, measured in the same process as the workloads."""
 
     what: str
-    """`gemm`, `memory-bandwidth`, `h2d`, `d2h`, `h2d-pageable`, `d2h-pageable`, `allreduce`."""
+    """`gemm`, `memory-bandwidth`, `h2d`, `d2h`, `h2d-pageable`, `d2h-pageable`, `d2d`, `allreduce`."""
     unit: Literal["FLOP/s", "B/s"]
     precision: str | None = None
     shape: str = ""
@@ -154,6 +155,12 @@ class Run:
     def rate(self) -> float | None:
         """Items a second of this process."""
         return self.steps * self.items / self.seconds if self.steps and self.seconds > 0 else None
+
+    @property
+    def typical_rate(self) -> float | None:
+        """Items a second of its typical stretch of steps (`stats.typical`): what comparisons use."""
+        seconds = typical(self.step_seconds) if self.step_seconds else 0.0
+        return self.items / seconds if seconds > 0 else self.rate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from envkit.causes.change import NotApplicableError, check_template
 from envkit.causes.model import Cause, CauseDataError, Step
 from envkit.core.finding import SEVERITIES
+from envkit.core.toml_data import read_toml
 
 CHECKED_FAMILIES = ("driver", "framework", "hardware", "python", "host", "container", "network")
 """Families whose every cause doctor looks for."""
-CATALOGUE_FAMILIES = (*CHECKED_FAMILIES, "loader", "runtime", "distributed", "windows")
+CATALOGUE_FAMILIES = (*CHECKED_FAMILIES, "loader", "runtime", "distributed", "numerics", "speed", "windows")
 """One file of data each; most causes of the others show in error texts only."""
 
+_DATA = Path(__file__).with_name("data")
 _REQUIRED = {"key", "title", "severity", "why", "confirm", "fix", "sources"}
 _OPTIONAL = {"verify", "explains", "aliases"}
 
@@ -27,8 +28,7 @@ def catalogue() -> Mapping[str, Cause]:
     """Every cause by its key. Raises CauseDataError when the data is wrong."""
     causes: dict[str, Cause] = {}
     for family in CATALOGUE_FAMILIES:
-        text = (resources.files("envkit.causes") / "data" / f"{family}.toml").read_text("utf-8")
-        for row in tomllib.loads(text)["cause"]:
+        for row in read_toml(_DATA / f"{family}.toml")["cause"]:
             entry = _entry(family, row)
             if entry.key in causes:
                 raise CauseDataError(f"{family}.toml: {entry.key} is there twice")

@@ -14,7 +14,8 @@ from envkit.core.errors import EnvkitError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from envkit.doctor.answer import Answer
-    from envkit.doctor.apply.model import Applied, Offer, Planned
+    from envkit.doctor.apply.applied import Applied
+    from envkit.doctor.apply.model import Offer, Planned
     from envkit.doctor.apply.session import Reply, Seen, Session, Talk
     from envkit.doctor.rules import Rule
 

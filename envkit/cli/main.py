@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from envkit import __version__
+from envkit.cli.bench import bench
 from envkit.cli.build import build
 from envkit.cli.doctor import doctor
 from envkit.cli.explain import explain
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command()(doctor)
 app.command()(build)
+app.command()(bench)
 app.command()(explain)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from dataclasses import fields
-from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from envkit.compat._check import check_references
 from envkit.compat._framework_rows import tensorflow_row, torch_row
@@ -28,6 +27,7 @@ from envkit.compat.model import (
     XidGroup,
     XidKind,
 )
+from envkit.core.toml_data import read_toml
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SHIPPED = Path(__file__).with_name("data")
 _PEAK_FIELDS = tuple(field.name for field in fields(Peaks))
 _DOCUMENTED_FIELDS = ("memory_gb", "power_w", "bandwidth_gbs", "peaks")
 
@@ -46,7 +47,7 @@ def load_compat() -> Compat:
 
     Raises CompatDataError when a table is malformed.
     """
-    return read_compat(resources.files("envkit.compat") / "data")
+    return read_compat(_SHIPPED)
 
 
 def read_compat(directory: Traversable) -> Compat:
@@ -86,13 +87,19 @@ def _read_catalog(directory: Traversable, compat: Compat) -> Catalog:
 
 def open_table(directory: Traversable, name: str) -> Row:
     try:
-        data = tomllib.loads((directory / name).read_text(encoding="utf-8"))
+        data = read_toml(_SHIPPED / name) if directory == _SHIPPED else _parsed(directory / name)
     except FileNotFoundError:
         raise CompatDataError(f"{name}: missing file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not TOML, or not UTF-8
         raise CompatDataError(f"{name}: {error}") from error
     sources = read_sources(Row(name, {"sources": data.pop("sources", None)}, {}))
     return Row(name, data, sources)
+
+
+def _parsed(file: Traversable) -> dict[str, Any]:
+    import tomllib
+
+    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 def _toolkit(row: Row) -> Toolkit:

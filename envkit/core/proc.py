@@ -72,10 +72,17 @@ class Result:
         return self.state == "done" and self.code == 0
 
 
-def run(command: Command, *, heard: Callable[[bytes], None] | None = None) -> Result:
+def run(
+    command: Command,
+    *,
+    heard: Callable[[bytes], None] | None = None,
+    out: Callable[[bytes], None] | None = None,
+    started: Callable[[int], None] | None = None,
+) -> Result:
     """Run a command to its end or to its limit.
 
-    heard: told each piece of output, of both streams, as it comes.
+    heard: told each piece of output, of both streams, as it comes. out: told each piece of standard output,
+    also what comes after an interrupt, within the command's grace. started: told the child's process id.
     """
     start = time.monotonic()
     try:
@@ -86,22 +93,25 @@ def run(command: Command, *, heard: Callable[[bytes], None] | None = None) -> Re
         return Result(state="denied", stderr=str(error))
     except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
         return Result(state="failed", stderr=str(error))
+    listeners = _Listeners(heard, out)
     try:
-        out, err, ended = _drain(child, command.stdin, start + command.limit, heard)
+        if started is not None:
+            started(child.pid)
+        kept, errors, ended = _drain(child, command.stdin, start + command.limit, listeners)
         if not ended:
             _kill(child)
             _collect(child)
         return Result(
             state="done" if ended else "timeout",
             code=child.returncode if ended else None,
-            stdout=out.decode("utf-8", "replace"),
-            stderr=err.decode("utf-8", "replace"),
+            stdout=kept.decode("utf-8", "replace"),
+            stderr=errors.decode("utf-8", "replace"),
             seconds=time.monotonic() - start,
         )
     except BaseException:
         try:
             if command.grace:
-                _ask_to_end(child, command.grace)
+                _ask_to_end(child, command.grace, _Listeners(None, out))
         finally:
             _kill(child)
             _collect(child)
@@ -110,6 +120,21 @@ def run(command: Command, *, heard: Callable[[bytes], None] | None = None) -> Re
         _close(child)
         with _children:
             _live.discard(child)
+
+
+class _Listeners:
+    """Who is told what a child says, while it says it."""
+
+    def __init__(self, both: Callable[[bytes], None] | None, out: Callable[[bytes], None] | None) -> None:
+        self._both = both
+        self._out = out
+
+    def tell(self, chunk: bytes, *, is_out: bool) -> None:
+        """One piece of a stream."""
+        if self._both is not None:
+            self._both(chunk)
+        if self._out is not None and is_out:
+            self._out(chunk)
 
 
 def kill_all(*, for_good: bool = False) -> None:
@@ -132,9 +157,13 @@ class Conversation:
     Raises OSError when it cannot be started.
     """
 
-    def __init__(self, argv: tuple[str, ...], *, own_session: bool = True) -> None:
-        """own_session: without a terminal, so that it can ask nobody."""
-        self._child = _start(Command(name="", argv=argv, limit=0, stdin=b""), own_session=own_session)
+    def __init__(
+        self, argv: tuple[str, ...], *, own_session: bool = True, env: Mapping[str, str] | None = None
+    ) -> None:
+        """own_session: without a terminal, so that it can ask nobody. env: the child's whole environment;
+        None = this process's own."""
+        command = Command(name="", argv=argv, limit=0, stdin=b"", env=env)
+        self._child = _start(command, own_session=own_session)
         self._errors = bytearray()
         self._write_lock = threading.Lock()
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
@@ -215,7 +244,7 @@ def _drain(
     child: subprocess.Popen[bytes],
     stdin: bytes | None,
     deadline: float,
-    heard: Callable[[bytes], None] | None,
+    listeners: _Listeners,
 ) -> tuple[bytes, bytes, bool]:
     """Read both streams until they close and the child ends, or until the deadline."""
     assert child.stdout is not None and child.stderr is not None
@@ -247,8 +276,7 @@ def _drain(
                 late += len(chunk) if gone else 0
                 buffer = buffers[key.fileobj]  # type: ignore[index]
                 buffer += chunk[: _MAX_OUTPUT - len(buffer)]
-                if heard is not None:
-                    heard(chunk)
+                listeners.tell(chunk, is_out=key.fileobj is child.stdout)
     try:
         child.wait(max(0.0, deadline - time.monotonic()))
         ended = True
@@ -281,13 +309,13 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
         child.kill()
 
 
-def _ask_to_end(child: subprocess.Popen[bytes], grace: float) -> None:
+def _ask_to_end(child: subprocess.Popen[bytes], grace: float, listeners: _Listeners) -> None:
     """SIGINT, and time to clean up; what the child still says is read, so that a full pipe cannot hold it."""
     try:
         os.killpg(child.pid, signal.SIGINT)
     except (ProcessLookupError, PermissionError):
         return
-    _drain(child, None, time.monotonic() + grace, None)
+    _drain(child, None, time.monotonic() + grace, listeners)
 
 
 def _collect(child: subprocess.Popen[bytes]) -> None:

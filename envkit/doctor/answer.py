@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from envkit.core.finding import Finding
-from envkit.doctor.apply.model import Applied
+from envkit.doctor.apply.applied import Applied
 from envkit.facts.model import Snapshot
 from envkit.match.model import Explanation
 

@@ -56,7 +56,16 @@ def _expand(name: str) -> frozenset[str]:
 def judge(snapshot: Snapshot, compat: Compat, rules: tuple[Rule, ...] = RULES) -> tuple[Finding, ...]:
     """Findings of all rules: problems by severity, then unknowns, then what is fine or does not apply."""
     snapshot = readable(snapshot)
-    findings = [_finding(key_of(rule), _ask(rule, snapshot, compat), snapshot) for rule in rules]
+    return findings_of([ask(rule, snapshot, compat) for rule in rules], snapshot, rules)
+
+
+def findings_of(
+    outcomes: Iterable[Outcome], snapshot: Snapshot, rules: tuple[Rule, ...]
+) -> tuple[Finding, ...]:
+    """`judge` of what the rules answered, in their order. Only texts of a finding come from the snapshot."""
+    findings = [
+        _finding(key_of(rule), outcome, snapshot) for rule, outcome in zip(rules, outcomes, strict=True)
+    ]
     return tuple(sorted(_folded(findings), key=_rank))
 
 
@@ -74,12 +83,18 @@ def fails(findings: Iterable[Finding], *, strict: bool) -> bool:
     return any(f.outcome == "problem" and f.severity in counted for f in findings)
 
 
-def _ask(rule: Rule, snapshot: Snapshot, compat: Compat) -> Outcome:
+def answer(rule: Rule, snapshot: Snapshot, compat: Compat) -> Outcome:
+    """What a rule says of a readable snapshot; raises what the rule trips over."""
     if views.system(snapshot) != "Linux" and rule not in ANY_SYSTEM:
         name = {"Darwin": "macOS"}.get(views.system(snapshot), views.system(snapshot))
         return not_applicable(f"a question of Linux, and this is {name}")
+    return rule(snapshot, compat)
+
+
+def ask(rule: Rule, snapshot: Snapshot, compat: Compat) -> Outcome:
+    """`answer`, and never an error."""
     try:
-        return rule(snapshot, compat)
+        return answer(rule, snapshot, compat)
     except Exception as error:  # a rule that trips over odd facts must not take the others with it
         return unknown(f"this check itself failed ({type(error).__name__}: {error}); please report it")
 

@@ -24,6 +24,8 @@ from envkit.engine.lines import Heard, Lines
 if TYPE_CHECKING:
     from docker import DockerClient
 
+    from envkit.engine.attended import Attended
+
 BUILD_LIMIT = 4 * 3600.0
 """Seconds for one build: gigabytes over a slow line."""
 _CANCEL = 10.0
@@ -139,6 +141,12 @@ class Engine:
         """The minor of the python3 in an image that is here ("3.11"); None when it has none."""
         done = self.run(image, ("python3", "-c", _VERSION), limit=60)
         return done.stdout.strip() if done.ok else None
+
+    def attend(self, what: Attended) -> Result:
+        """Run a command in a new container, told what it says while it runs, and take that away."""
+        from envkit.engine.attended import attend
+
+        return attend(self._client, what, local=self.local)
 
     def pull(self, image: str) -> None:
         """Fetch an image. Raises NetworkError with what to do."""

@@ -112,6 +112,17 @@ def hierarchy(machine: Machine, cgroups: Cgroups, controller: str) -> Hierarchy 
     return Hierarchy(version=version, folders=_folders(machine, *best))
 
 
+def bandwidth(machine: Machine, folder: str, version: int) -> float | None:
+    """CPUs that one group's bandwidth amounts to; None when it has no limit (`max`, or -1 in v1)."""
+    if version == 2:
+        words = (machine.line(f"{folder}/cpu.max") or "").split()
+        quota, period = (number(words[0]), number(words[1])) if len(words) == 2 else (None, None)
+    else:
+        quota = number(machine.line(f"{folder}/cpu.cfs_quota_us"))
+        period = number(machine.line(f"{folder}/cpu.cfs_period_us"))
+    return quota / period if quota and period else None
+
+
 def _read_ahead(machine: Machine, point: str, names: tuple[str, ...], controller: str) -> None:
     folders = tuple("/".join((point.rstrip("/"), *names[:depth])) for depth in range(len(names) + 1))
     files = tuple(f"{folder}/{name}" for folder in folders for name in _FILES.get(controller, ()))

@@ -15,6 +15,7 @@ from envkit.core.machine import Machine
 from envkit.core.text import one_line
 from envkit.facts.model import ProbeState, ProbeStatus, Snapshot
 from envkit.facts.probe import Probe, ProbeStop
+from envkit.facts.programs import looking
 
 BUDGET = 2.0
 """Seconds for all probes together, those apart that are patient."""
@@ -56,6 +57,7 @@ def collect(
     """
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     start = time.monotonic()
+    machine = looking(machine, *_looks(machine, probes))
     for probe in probes:
         threading.Thread(target=_guarded, args=(probe, machine, answers), daemon=True).start()
     if meanwhile is not None:
@@ -78,6 +80,17 @@ def collect(
             continue
         done[answer.probe.name] = answer
     return _snapshot(probes, done)
+
+
+def _looks(machine: Machine, probes: Sequence[Probe]) -> tuple[list[str], list[str]]:
+    """Programs and places that probes will ask for."""
+    places: list[str] = []
+    for probe in probes:
+        try:
+            places += probe.places(machine) if probe.places is not None else ()
+        except Exception:  # it trips over the same in its own reading, and says so there
+            continue
+    return [name for probe in probes for name in probe.programs], places
 
 
 def _guarded(probe: Probe, machine: Machine, answers: queue.SimpleQueue[_Answer]) -> None:

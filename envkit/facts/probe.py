@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,8 @@ class Probe:
     limit: seconds after which the probe is given up, whatever it does.
     patient: its limit may go beyond the common budget: what it waits for is slow when healthy, too.
     read: returns the value, or raises `ProbeStop`; any other exception is caught and named.
+    programs, places: what it will ask `programs.which` and `programs.spaces` for, as far as it is known
+        without looking at a disk: one child looks at it for all probes.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Probe:
     limit: float
     read: Callable[[Machine], Any]
     patient: bool = False
+    programs: tuple[str, ...] = ()
+    places: Callable[[Machine], Iterable[str]] | None = None
 
 
 def stop_unless_done(result: Result, what: str) -> None:

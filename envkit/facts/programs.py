@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from envkit.core import proc
 from envkit.core.machine import Machine
 from envkit.core.proc import Command
+from envkit.facts.shared_look import SharedLook, failed, lines
 
 _CHILD = Path(__file__).with_name("look_child.py")
 LIMIT = 0.8
@@ -46,7 +48,7 @@ def which(machine: Machine, names: Sequence[str]) -> dict[str, str | None] | Non
     Returns None when nothing could be looked at. Of each name: its path, an empty string when it is not on
     PATH, None when a directory of PATH did not answer in time.
     """
-    answers = _look(machine, "which", {"which": list(names), "path": machine.env.get("PATH", os.defpath)})
+    answers = _look(machine, "which", names)
     if answers is None:
         return None
     found: dict[str, str | None] = dict.fromkeys(names)
@@ -63,7 +65,7 @@ def spaces(machine: Machine, paths: Sequence[str]) -> dict[str, Space] | None:
     A path of which the child said nothing is a `timeout` when it spoke of others; a child that was too late
     to say anything proves nothing about its paths.
     """
-    answers = _look(machine, "statfs", {"statfs": list(dict.fromkeys(paths))})
+    answers = _look(machine, "statfs", tuple(dict.fromkeys(paths)))
     if answers is None:
         return None
     found = {path: Space(state="timeout" if answers else "failed") for path in paths}
@@ -102,26 +104,45 @@ _KINDS: dict[str, Any] = {
 }
 
 
-def _look(machine: Machine, name: str, request: dict[str, Any]) -> list[dict[str, Any]] | None:
+def looking(machine: Machine, names: Iterable[str], paths: Iterable[str]) -> Machine:
+    """The machine, on which one child already looks at what probes will ask `which` and `spaces` for.
+
+    What they ask for beyond that, another child looks at. Only here are answers heard as they come;
+    on others it is left to each probe.
+    """
+    request = {"which": tuple(dict.fromkeys(names)), "statfs": tuple(dict.fromkeys(paths))}
+    items = [(kind, item) for kind, asked in request.items() for item in asked]
+    if not items or not machine.python or machine.run is not proc.run:
+        return machine
+    return replace(machine, run=SharedLook(_command(machine, "look", request), items))
+
+
+def _look(machine: Machine, kind: str, items: Sequence[str]) -> list[dict[str, Any]] | None:
     """The child's answers; what it had printed before its own limit counts."""
-    if not machine.python:
-        return None
-    result = machine.run(
-        Command(
-            name=name,
-            argv=(machine.python, "-I", "-S", machine.place(_CHILD)),
-            limit=LIMIT + _START,
-            stdin=json.dumps({**request, "limit": LIMIT}).encode(),
-        )
-    )
-    if result.state not in ("done", "timeout") or (result.state == "done" and result.code != 0):
-        return None
+    shared = machine.run if isinstance(machine.run, SharedLook) else None
+    known = [item for item in items if shared is not None and shared.holds((kind, item))]
+    others = [item for item in items if item not in known]
     answers: list[dict[str, Any]] = []
-    for line in result.stdout.splitlines():
-        try:
-            answer = json.loads(line)
-        except ValueError:  # the line that a killed child was about to write
-            continue
-        if isinstance(answer, dict):
-            answers.append(answer)
+    if shared is not None and known:
+        found = shared.answers((kind, item) for item in known)
+        if found is None:
+            return None
+        answers += found
+    if others or not known:
+        if not machine.python:
+            return None
+        result = machine.run(_command(machine, kind, {kind: others}))
+        if failed(result):
+            return None
+        answers += lines(result.stdout)
     return answers
+
+
+def _command(machine: Machine, name: str, request: dict[str, Any]) -> Command:
+    told = {**request, "path": machine.env.get("PATH", os.defpath), "limit": LIMIT}
+    return Command(
+        name=name,
+        argv=(machine.python, "-I", "-S", machine.place(_CHILD)),
+        limit=LIMIT + _START,
+        stdin=json.dumps(told).encode(),
+    )

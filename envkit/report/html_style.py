@@ -109,7 +109,7 @@ path { fill: none; vector-effect: non-scaling-stroke; }
 .c3 { color: var(--c3); } .c4 { color: var(--c4); } .c5 { color: var(--c5); }
 .bars { width: 100%; margin: .6rem 0; }
 .bars tr > * { border: 0; padding: .15rem .9rem .15rem 0; vertical-align: middle; }
-.bars th { min-width: 7.5rem; max-width: 14rem; }
+.bars th { min-width: 14rem; max-width: 14rem; }
 .bars .bar { width: 100%; }
 .bars .number { white-space: nowrap; text-align: left; }
 .bar svg { display: block; width: 100%; height: 1.5rem; overflow: visible; color: var(--c0); }

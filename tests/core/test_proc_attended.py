@@ -31,6 +31,20 @@ def test_output_is_heard_while_the_command_still_runs(tmp_path):
     assert sorted(b"".join(pieces).split()) == [b"end", b"err", b"out"]
 
 
+def test_the_process_id_is_told_while_it_runs(tmp_path):
+    """The child waits for a file that only who knows its process id makes."""
+    go = tmp_path / "go"
+    script = f"while [ ! -e {go} ]; do sleep 0.01; done; echo $$"
+    told = []
+
+    def started(pid: int) -> None:
+        told.append(pid)
+        go.touch()
+
+    result = run(Command(name="x", argv=("sh", "-c", script), limit=math.inf), started=started)
+    assert result.ok and told == [int(result.stdout)]
+
+
 INTERRUPTED = """
 import sys
 from envkit.core.proc import Command, run

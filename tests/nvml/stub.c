@@ -7,6 +7,8 @@
  *   hang.FUNCTION[.GPU] = 1        it never returns
  *   crash.FUNCTION[.GPU] = 1       it writes to address 0
  *   print.FUNCTION = TEXT          it prints to standard output
+ * With NVML_STUB_LIVE the scenario is read anew at each question for the energy: it may change while a program
+ * runs. (One GPU only: others would read what is being replaced.)
  * Built with -DOLD_DRIVER it lacks the symbols that came after driver 450; with -DLONG_PROCESS_V3 its process
  * lists are those of drivers 535.43 to 535.86.
  */
@@ -57,6 +59,10 @@ static const char *special(const char *kind, const char *function, int gpu) {
 }
 
 static int enter(const char *function, int gpu) {
+    if (getenv("NVML_STUB_LIVE") && !strcmp(function, "nvmlDeviceGetTotalEnergyConsumption")) {
+        count_ = 0;
+        load(getenv("NVML_STUB_SCENARIO"));
+    }
     const char *text = special("print", function, gpu);
     if (text) {
         printf("%s\n", text);

@@ -58,6 +58,13 @@ int nvmlDeviceGetRemappedRows(Device device, u32 *fixed, u32 *broken, u32 *pendi
     return SUCCESS;
 }
 
+int nvmlDeviceGetTotalEnergyConsumption(Device device, u64 *out) { /* mJ; the scenario has J */
+    ENTER(device->gpu);
+    const char *value = GPU("energy");
+    if (value) *out = (u64)(number(value) * 1000);
+    return value ? SUCCESS : NOT_SUPPORTED;
+}
+
 static int reasons(const char *value, u64 *out) {
     if (value) *out = (u64)number(value);
     return value ? SUCCESS : NOT_SUPPORTED;

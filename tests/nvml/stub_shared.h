@@ -100,6 +100,28 @@ PROCESSES(Compute, "compute", v2, Process)
 PROCESSES(Graphics, "graphics", v2, Process)
 PROCESSES(MPSCompute, "mps", v2, Process)
 
+/* Use of the SMs: `used = PID:PERCENT, ...`; where no line says so, nobody has used it. */
+typedef struct {
+    u32 pid;
+    u64 time; /* us */
+    u32 sm, memory, encoder, decoder;
+} Sample;
+
+int nvmlDeviceGetProcessUtilization(Device device, Sample *out, u32 *count, u64 since) {
+    ENTER(device->gpu);
+    Process list[16];
+    u32 have = 16;
+    if (!GPU("used")) return NOT_FOUND;
+    if (processes(GPU("used"), &have, list, sizeof *list) || !have) return NOT_FOUND;
+    if (!out || *count < have) {
+        *count = have;
+        return INSUFFICIENT_SIZE;
+    }
+    *count = have;
+    for (u32 at = 0; at < have; at++) out[at] = (Sample){list[at].pid, since + 1, (u32)list[at].memory, 0, 0, 0};
+    return SUCCESS;
+}
+
 #ifndef OLD_DRIVER
 PROCESSES(Compute, "compute", v3, Process3)
 PROCESSES(Graphics, "graphics", v3, Process3)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from envkit.bench.aa import AaResult
+from envkit.bench.history_store import Entry
 from envkit.bench.model import BenchResult
+from envkit.bench.samples import Samples
 from envkit.build.drift import Drift
 from envkit.build.record import Record
 from envkit.build.run import Outcome
@@ -30,5 +33,8 @@ SCHEMAS: dict[str, Any] = {
     "build": Record,
     "drift": Drift,
     "bench": BenchResult,
+    "bench-samples": Samples,
+    "bench-aa": AaResult,
+    "bench-history": Entry,
     "diagnosis": Diagnosis,
 }

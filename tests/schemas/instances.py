@@ -4,7 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from envkit.bench.model import BenchResult, Ceiling, Interval, WorkloadResult
+from envkit.bench.aa import Aa, AaResult, Found, RuleFound
+from envkit.bench.history_store import Entry, Point
+from envkit.bench.model import (
+    BenchResult,
+    Ceiling,
+    Compared,
+    Interval,
+    ReferenceShown,
+    Scaled,
+    StepTimes,
+    WorkloadResult,
+)
+from envkit.bench.samples import (
+    Arm,
+    Device,
+    Environment,
+    Failure,
+    LearningCheck,
+    Limit,
+    Options,
+    ProcessSamples,
+    Run,
+    Samples,
+)
 from envkit.build.drift import Drift
 from envkit.build.model import Indexes, Settings
 from envkit.build.proof import Check
@@ -61,6 +84,7 @@ from envkit.match.model import Explanation, Match
 from envkit.resolve.model import Lock, Pin, Plan, PlanTarget, Refusal, Rejected, Wanted
 from envkit.resolve.request import Host as BuildHost
 from envkit.resolve.request import Request, TargetGpu
+from envkit.target.conditions import Conditions, GpuFacts, GpuMoment, Moment
 
 EVIDENCE = (Evidence(what="driver", value="525.60", source="/proc/driver/nvidia/version"),)
 FIX = (FixStep(say="Install a newer driver", run="sudo apt install nvidia-driver"), FixStep(say="Reboot"))
@@ -115,7 +139,85 @@ BLOCKS = (
     Diff(text="--- a\n+++ b\n"),
 )
 REJECTED = (Rejected(candidate="torch 2.9 cu129", reason="the driver offers CUDA 12.8"),)
-THROUGHPUT = Interval(median=1000.0, low=990.0, high=1010.0, unit="images/s")
+THROUGHPUT = Interval(median=1000.0, low=990.0, high=1010.0, unit="samples/s")
+OPTIONS = Options(
+    framework="torch", device="cuda", precision="bf16", compile="default", batch_size=128, workers=4, nproc=2
+)
+CHECK = LearningCheck(data="made", steps=30, first=2.3, last=0.1, demanded=0.5, ok=True, seconds=0.4)
+FAILURE = Failure(workload="rnn", kind="out-of-memory", error="CUDA out of memory", traceback="Traceback ...")
+SAMPLES = Samples(
+    fingerprint={"gpus": "1 x RTX 4090 at 450 W", "driver": "570.86"},
+    arms=(Arm(name="B", options=OPTIONS, target=".venv/bin/python", said="--precision bf16"),),
+    processes=(
+        ProcessSamples(
+            arm="B",
+            number=1,
+            began=10.0,
+            ended=20.0,
+            how="crashed",
+            detail="crashed in rnn: warm-up: SIGSEGV",
+            environment=Environment(
+                framework="torch",
+                version="2.9.0",
+                python="3.12.4",
+                device=Device(kind="cuda", name="RTX 4090", index=0, uuid="GPU-1", memory=24 << 30),
+                threads=8,
+                cuda="12.8",
+                cudnn="9.10",
+                import_seconds=1.5,
+            ),
+            runs=(
+                Run(
+                    workload="resnet50",
+                    batch_size=128,
+                    items=128,
+                    unit="samples",
+                    options=OPTIONS,
+                    flops=3.1e12,
+                    parameters=25_557_032,
+                    steps=2,
+                    seconds=0.25,
+                    began=12.0,
+                    ended=12.25,
+                    step_seconds=(0.125, 0.125),
+                    device_seconds=(0.12, 0.12),
+                    first_step=1.5,
+                    warm_steps=20,
+                    warm_seconds=2.5,
+                    stable=True,
+                    rss=2 << 30,
+                    device_memory=8 << 30,
+                    no_sync_seconds=(0.1,),
+                    check=CHECK,
+                    notes=("out of memory at batch 256: halved to 128",),
+                ),
+            ),
+            limits=(
+                Limit(
+                    what="gemm", unit="FLOP/s", precision="bf16", shape="8192x8192x8192", samples=(1.6e14,)
+                ),
+            ),
+            failures=(FAILURE,),
+            conditions=Conditions(
+                cpus=8.0,
+                quota=8.0,
+                moments=(
+                    Moment(
+                        at=11.5,
+                        load=1.5,
+                        gpus=(
+                            GpuMoment(index=0, sm_clock=2520, reasons=("sw-power-cap",), others=("python",)),
+                        ),
+                    ),
+                ),
+                gpus=(GpuFacts(index=0, name="RTX 4090"),),
+                trouble=("RAPL is for root only",),
+            ),
+        ),
+    ),
+    date="2026-01-01T00:00:00+00:00",
+    interrupted=True,
+)
 
 PLAN = Plan(
     framework="torch",
@@ -247,6 +349,37 @@ INSTANCES: dict[str, Any] = {
         digests=(("Dockerfile", "2" * 64),),
     ),
     "drift": Drift(changes=("Dockerfile is gone",), notes=("numpy: 2.3.0 is locked",), unasked=""),
+    "bench-aa": AaResult(
+        fingerprint={"cpu": "AMD EPYC"},
+        results=(
+            Aa(
+                workload="mlp",
+                processes=24,
+                per_side=6,
+                comparisons=100,
+                apart=2,
+                between=0.1,
+                within=0.2,
+                detectable=0.15,
+                rules=(
+                    RuleFound(
+                        rule="envkit",
+                        nothing=Found(
+                            slower=0.0, comparisons=100, called_faster=1, called_slower=2, called_same=7
+                        ),
+                        injected=(),
+                    ),
+                ),
+            ),
+        ),
+    ),
+    "bench-history": Entry(
+        date="2026-11-22T10:00:00+00:00",
+        fingerprint={"cpu": "AMD EPYC"},
+        results=(
+            Point(workload="mlp", framework="torch", device="cpu", precision="fp32", throughput=THROUGHPUT),
+        ),
+    ),
     "bench": BenchResult(
         fingerprint={"gpu": "RTX 4090", "driver": "570.86"},
         results=(
@@ -256,11 +389,57 @@ INSTANCES: dict[str, Any] = {
                 device="cuda:0",
                 precision="bf16",
                 throughput=THROUGHPUT,
+                options=OPTIONS,
+                batch_size=128,
+                processes=(990.0, 1000.0, 1010.0),
+                step=StepTimes(p50=0.128, p95=0.13, first=1.5, device_p50=0.12),
                 ceiling=Ceiling(what="gemm", value=THROUGHPUT, share=0.6),
+                check=CHECK,
+                references=(
+                    ReferenceShown(
+                        what="ResNet-50",
+                        value=1200.0,
+                        unit="samples/s",
+                        share=0.83,
+                        comparable="close",
+                        conditions="batch 256",
+                        source="a benchmark",
+                    ),
+                ),
                 unstable=("the clocks fell",),
+                notes=("warm-up ended by its time limit",),
             ),
         ),
+        ceilings=(Ceiling(what="h2d", value=THROUGHPUT, share=None),),
+        compared=(
+            Compared(
+                workload="resnet50",
+                verdict="slower",
+                ratio=0.9,
+                low=0.88,
+                high=0.92,
+                detectable=0.03,
+                a=THROUGHPUT,
+                b=THROUGHPUT,
+            ),
+        ),
+        scaling=(
+            Scaled(
+                workload="resnet50",
+                nproc=2,
+                mode="weak",
+                throughput=THROUGHPUT,
+                efficiency=0.95,
+                exposed=0.04,
+            ),
+        ),
+        failures=(FAILURE,),
+        findings=FINDINGS,
+        conditions={"not sampled": "RAPL is for root only"},
+        date="2026-01-01T00:00:00+00:00",
+        notes=("a note",),
     ),
+    "bench-samples": SAMPLES,
     "diagnosis": Diagnosis(
         verdict="faulty",
         causes=(

@@ -19,8 +19,8 @@ from envkit.core.finding import Finding
 from envkit.core.machine import Machine
 from envkit.doctor.apply import pip, startup
 from envkit.doctor.apply.allowed import rehearsal, rehearsed, tool
+from envkit.doctor.apply.applied import Applied
 from envkit.doctor.apply.model import (
-    Applied,
     FileOffer,
     Offer,
     PipOffer,

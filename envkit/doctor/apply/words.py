@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Iterable
 
 from envkit.core.text import one_line, plain
-from envkit.doctor.apply.model import Applied, FileOffer, Offer, PipOffer, Planned, StartFile
+from envkit.doctor.apply.applied import Applied
+from envkit.doctor.apply.model import FileOffer, Offer, PipOffer, Planned, StartFile
 
 _MARGIN = "  "
 _CODE = "      "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +13,12 @@ from envkit.doctor.fleet.flatten import Facts, flat
 from envkit.doctor.fleet.forms import comparable, compared
 from envkit.doctor.fleet.hardware import Hardware, hardware
 from envkit.doctor.fleet.hostlist import natural
-from envkit.doctor.judge import judge
+from envkit.doctor.fleet.recall import Recall
+from envkit.doctor.judge import findings_of
+from envkit.doctor.outcome import Outcome as Answer
 from envkit.doctor.rules import RULES, Rule
 from envkit.facts.model import Snapshot
+from envkit.facts.numbers import readable
 
 PARTS = compared(Snapshot)
 _KEPT = 1024
@@ -56,21 +60,37 @@ class Digester:
     """Of every kind of problem and unknown the first node by name."""
     _seen: dict[Any, Any] = field(default_factory=dict)
     _kept: dict[tuple[str, int, bool], tuple[Any, Facts]] = field(default_factory=dict)
+    _ends: dict[tuple[Any, ...], tuple[Ended, ...]] = field(default_factory=dict)
+    _recall: Recall = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._recall = Recall(self.compat, self.rules)
 
     def digest(self, name: str, source: str, snapshot: Snapshot) -> Digest:
         """Judge a snapshot and take its facts."""
-        findings = judge(snapshot, self.compat, self.rules)
-        for finding in findings:
-            if finding.outcome in ("problem", "unknown"):
-                self._offer(name, source, finding)
-        ended: tuple[Ended, ...] = tuple((f.key, f.outcome, f.severity) for f in findings)
+        parts = self._parts(snapshot)
         return Digest(
             name=name,
             source=source,
-            ended=self._same(ended),
+            ended=self._ended(name, source, snapshot, parts),
             hardware=self._same(hardware(snapshot)),
-            parts=self._parts(snapshot),
+            parts=parts,
         )
+
+    def _ended(
+        self, name: str, source: str, snapshot: Snapshot, parts: tuple[Facts, ...]
+    ) -> tuple[Ended, ...]:
+        """How the checks end, as `judge` says. Its findings are made only where one of them is to be kept."""
+        snapshot = readable(snapshot)
+        answers = self._recall.outcomes(snapshot, parts)
+        # All that decides how findings are folded and ordered; their texts do not.
+        kind = tuple([(one.status, one.severity, one.confidence) for one in answers])
+        ended = self._ends.get(kind)
+        if ended is None:
+            findings = findings_of(answers, snapshot, self.rules)
+            ended = self._ends[kind] = self._same(tuple((f.key, f.outcome, f.severity) for f in findings))
+        self._offer(name, source, ended, answers, snapshot)
+        return ended
 
     def _same(self, value: Any) -> Any:
         return self._seen.setdefault(value, value)
@@ -97,13 +117,28 @@ class Digester:
             kept = self._kept[key] = (part, facts)
         return kept[1]
 
-    def _offer(self, name: str, source: str, finding: Finding) -> None:
-        ended = (finding.key, finding.outcome, finding.severity)
-        offered = Example(node=name, source=source, finding=finding)
-        known = self.examples.get(ended)
-        self.examples[ended] = offered if known is None else first(known, offered)
+    def _offer(
+        self, name: str, source: str, ended: Iterable[Ended], answers: Iterable[Answer], snapshot: Snapshot
+    ) -> None:
+        """Keep the findings of this node that are the first of their kind, or of the first node by name."""
+        place = (natural(name), source)
+        wanted = {
+            one
+            for one in ended
+            if one[1] in ("problem", "unknown")
+            and ((known := self.examples.get(one)) is None or place < _place(known))
+        }
+        if not wanted:
+            return
+        for finding in findings_of(answers, snapshot, self.rules):
+            if (one := (finding.key, finding.outcome, finding.severity)) in wanted:
+                self.examples[one] = Example(node=name, source=source, finding=finding)
+
+
+def _place(example: Example) -> tuple[Any, str]:
+    return natural(example.node), example.source
 
 
 def first(one: Example, other: Example) -> Example:
     """The one whose node comes first by name."""
-    return min(one, other, key=lambda example: (natural(example.node), example.source))
+    return min(one, other, key=_place)

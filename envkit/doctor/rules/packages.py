@@ -22,7 +22,6 @@ from envkit.doctor.rules import loaded
 from envkit.doctor.rules.requirements import only_newer, unmet, violations
 from envkit.facts.model import Snapshot
 from envkit.facts.python_model import Distribution
-from envkit.resolve.candidates import TORCH_INDEX
 
 _CONDA_CUDA = ("cuda-cudart", "libcublas", "libcudnn", "cudnn", "cudatoolkit")
 
@@ -88,7 +87,11 @@ def _index(snapshot: Snapshot, torch: Distribution, release: TorchRelease | None
         return None
     for variant in release.variants:
         if variant.tag == _tag(torch) and variant.platform == views.platform(snapshot):
-            return "" if variant.on_default_index else TORCH_INDEX + variant.tag
+            if variant.on_default_index:
+                return ""
+            from envkit.resolve.candidates import TORCH_INDEX  # only here is the resolver worth its import
+
+            return TORCH_INDEX + variant.tag
     return None
 
 

@@ -18,6 +18,7 @@ from envkit.facts.programs import which
 _DAEMON_JSON = "/etc/docker/daemon.json"
 _TOOLKIT_CONFIG = "/etc/nvidia-container-runtime/config.toml"
 _TOOLKIT_PROGRAMS = ("nvidia-ctk", "nvidia-container-runtime", "nvidia-container-cli")
+_PROGRAMS = ("docker", "podman", *_TOOLKIT_PROGRAMS)
 _TOOLKIT_FOLDERS = ("/usr/bin", "/usr/local/nvidia/toolkit")
 """The second is where the GPU operator puts it."""
 _CHILD_SECONDS = 0.8
@@ -27,7 +28,7 @@ _CONFIG_LIMIT = 1 << 20
 
 def read(machine: Machine) -> Containers:
     """Engines on this machine and their way to the GPU."""
-    found = which(machine, ("docker", "podman", *_TOOLKIT_PROGRAMS))
+    found = which(machine, _PROGRAMS)
     podman = _path(found, "podman")
     runtimes, error = _daemon_json(machine)
     return Containers(
@@ -149,4 +150,4 @@ def _selinux(machine: Machine) -> Literal["enforcing", "permissive", "disabled"]
     return "disabled" if names is not None and "selinux" not in names else None
 
 
-PROBE = Probe(name="containers", field="containers", limit=2.4, read=read)
+PROBE = Probe(name="containers", field="containers", limit=2.4, read=read, programs=_PROGRAMS)

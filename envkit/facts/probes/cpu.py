@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from envkit.core.machine import Machine
 from envkit.core.text import one_line
+from envkit.facts import cgroup
 from envkit.facts.cgroup import Hierarchy, hierarchy, read_cgroups
 from envkit.facts.host_model import Cpu
 from envkit.facts.probe import Probe
@@ -95,7 +96,11 @@ def _bandwidth(machine: Machine, levels: Hierarchy | None) -> Bandwidth | None:
     """None when the hierarchy cannot be seen: then "no limit" is not known either."""
     if levels is None:
         return None
-    limits = [(limit, folder) for folder in levels.folders if (limit := _limit(machine, folder, levels))]
+    limits = [
+        (limit, folder)
+        for folder in levels.folders
+        if (limit := cgroup.bandwidth(machine, folder, levels.version))
+    ]
     cpus, tightest = min(limits, key=lambda pair: pair[0]) if limits else (None, None)
     for folder in (tightest,) if tightest else levels.folders:
         counts = numbers(machine.read(f"{folder}/cpu.stat"))
@@ -105,17 +110,6 @@ def _bandwidth(machine: Machine, levels: Hierarchy | None) -> Bandwidth | None:
                 cpus=cpus, throttled=counts.get("nr_throttled"), periods=counts["nr_periods"], seconds=used
             )
     return Bandwidth(cpus=cpus)
-
-
-def _limit(machine: Machine, folder: str, levels: Hierarchy) -> float | None:
-    """CPUs that one group's bandwidth amounts to; None when it has no limit (`max`, or -1 in v1)."""
-    if levels.version == 2:
-        words = (machine.line(f"{folder}/cpu.max") or "").split()
-        quota, period = (number(words[0]), number(words[1])) if len(words) == 2 else (None, None)
-    else:
-        quota = number(machine.line(f"{folder}/cpu.cfs_quota_us"))
-        period = number(machine.line(f"{folder}/cpu.cfs_period_us"))
-    return quota / period if quota and period else None
 
 
 def _cpuset(machine: Machine, levels: Hierarchy | None) -> frozenset[int] | None:

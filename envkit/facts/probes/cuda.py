@@ -20,6 +20,7 @@ it."""
 _HEADER = re.compile(r"#define +CUDA_VERSION +(\d{4,6})\b")
 _RELEASE = re.compile(r"release (\d{1,3}\.\d{1,3}), V(\d{1,3}\.\d{1,3}\.\d{1,6})")
 _NUMBER = re.compile(r"\d{1,3}\.\d{1,3}(?:\.\d{1,9})?")
+_PROGRAMS = ("nvcc",)
 _CHILD_SECONDS = 0.8
 
 _LOOK = """cd -- "$1" 2>/dev/null || exit 3
@@ -37,7 +38,7 @@ def read(machine: Machine) -> CudaOnMachine:
     exists, extra = _home(machine, home)
     if extra is not None and extra.path not in {kit.path for kit in toolkits}:
         toolkits.append(extra)
-    found = which(machine, ("nvcc",))
+    found = which(machine, _PROGRAMS)
     nvcc = None if found is None else found.get("nvcc")
     return CudaOnMachine(
         toolkits=tuple(toolkits),
@@ -169,4 +170,4 @@ def _compat(machine: Machine, roots: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
-PROBE = Probe(name="cuda", field="cuda", limit=2.4, read=read)
+PROBE = Probe(name="cuda", field="cuda", limit=2.4, read=read, programs=_PROGRAMS)

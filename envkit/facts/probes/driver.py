@@ -52,6 +52,7 @@ _COMM = 15
 """Characters that the kernel keeps of a process's name (TASK_COMM_LEN is 16, with its end)."""
 _FABRIC_MANAGER = "nv-fabricmanager"
 _PERSISTENCED = "nvidia-persistenced"
+_PROGRAMS = ("nvidia-smi",)
 
 
 def read(machine: Machine) -> NvidiaDriver:
@@ -66,7 +67,7 @@ def read(machine: Machine) -> NvidiaDriver:
     cuda_path, cuda_version = driver_library.find(machine, "libcuda.so.1")
     packages = dpkg.installed(machine, _PACKAGES)
     names = _processes(machine) if loaded else None
-    smi = which(machine, ("nvidia-smi",))
+    smi = which(machine, _PROGRAMS)
     proc_gpus = machine.ls("/proc/driver/nvidia/gpus")
     return NvidiaDriver(
         module_version=version,
@@ -180,4 +181,4 @@ def _driver_packages(packages: dict[str, str] | None) -> tuple[str, ...] | None:
     )
 
 
-PROBE = Probe(name="driver", field="driver", limit=2.0, read=read)
+PROBE = Probe(name="driver", field="driver", limit=2.0, read=read, programs=_PROGRAMS)

@@ -174,4 +174,4 @@ def _compiler(machine: Machine) -> tuple[str | None, str | None]:
     return name, None
 
 
-PROBE = Probe(name="host", field="host", limit=2.4, read=read)
+PROBE = Probe(name="host", field="host", limit=2.4, read=read, programs=_COMPILERS)

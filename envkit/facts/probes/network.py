@@ -63,9 +63,7 @@ def _local_authorities(machine: Machine) -> int | None:
 
 def _authority_files(machine: Machine) -> tuple[AuthorityFile, ...]:
     """What the variables name; the paths are a person's, so that a child looks at them."""
-    named = {
-        name: path for name in _AUTHORITY_SETTINGS if (path := machine.env.get(name, "")).startswith("/")
-    }
+    named = _named(machine)
     if not named:
         return ()
     found = spaces(machine, list(named.values())) or {}
@@ -80,10 +78,21 @@ def _authority_files(machine: Machine) -> tuple[AuthorityFile, ...]:
     )
 
 
+def _named(machine: Machine) -> dict[str, str]:
+    """Variables that name a file of certificates by its whole path."""
+    return {name: path for name in _AUTHORITY_SETTINGS if (path := machine.env.get(name, "")).startswith("/")}
+
+
+def _places(machine: Machine) -> list[str]:
+    return list(_named(machine).values())
+
+
 def _taken(machine: Machine, port: int | None) -> bool | None:
     """Whether some line of /proc/net/tcp (proc_pid_net(5)) listens on a port."""
+    if port is None:  # the kernel walks all its sockets for these files
+        return None
     texts = [machine.read(f"/proc/net/{name}") for name in ("tcp", "tcp6")]
-    if port is None or texts[0] is None:
+    if texts[0] is None:
         return None
     for text in texts:
         for line in (text or "").splitlines()[1:]:
@@ -93,4 +102,4 @@ def _taken(machine: Machine, port: int | None) -> bool | None:
     return False
 
 
-PROBE = Probe(name="network", field="network", limit=2.0, read=read)
+PROBE = Probe(name="network", field="network", limit=2.0, read=read, places=_places)

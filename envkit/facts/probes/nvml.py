@@ -40,22 +40,21 @@ def read_within(machine: Machine, limit: float) -> Nvml:
 
 
 def command(machine: Machine, limit: float) -> Command:
-    """The child's command line: isolated (nothing of the working directory or of PYTHON* reaches sys.path),
-    without `site`, and with the tracebacks of crashes on."""
+    """The child's command line."""
+    argv = child_argv(machine, _CHILD, str(max(limit - _LEAD, limit / 2)))
+    return Command(name="nvml", argv=argv, limit=limit, env=dict(machine.env))
+
+
+def child_argv(machine: Machine, child: Path, *args: str) -> tuple[str, ...]:
+    """What starts a script that asks NVML: isolated (nothing of the working directory or of PYTHON* reaches
+    sys.path), without `site`, with the tracebacks of crashes on. After its arguments come the folders that
+    hold pynvml and envkit."""
     found = _parent(importlib.util.find_spec("pynvml"))
     folders = dict.fromkeys(
         machine.place(Path(folder)) for folder in (found, str(Path(__file__).parents[3])) if folder
     )
-    return Command(
-        name="nvml",
-        argv=(
-            *(machine.python, "-I", "-S", "-X", "faulthandler"),
-            *(machine.place(_CHILD), str(max(limit - _LEAD, limit / 2))),
-            *folders,
-        ),
-        limit=limit,
-        env=dict(machine.env),
-    )
+    options = ("-I", "-S", "-X", "faulthandler")
+    return (machine.python, *options, machine.place(child), *args, *folders)
 
 
 def _parent(spec: Any) -> str:

@@ -24,7 +24,7 @@ _SERVER = re.compile(r"^(?P<slashes>//)?(?:[^/]+(?P<end>(?(slashes)/|:/))|[^/:]*
 
 def read(machine: Machine) -> tuple[Storage, ...]:
     """One entry for each role; roles that share a mount are each told."""
-    places = _places(machine)
+    places = _places(machine, _docker_root(machine))
     found = spaces(machine, [path for _, path in places])
     mounts = read_mounts(machine) or ()
     if found is None:
@@ -37,7 +37,7 @@ def read(machine: Machine) -> tuple[Storage, ...]:
     )
 
 
-def _places(machine: Machine) -> Sequence[tuple[str, str]]:
+def _places(machine: Machine, docker_root: str) -> Sequence[tuple[str, str]]:
     """Roles and absolute paths, as the programs that use them choose them."""
     env = machine.env
     cwd = machine.link("/proc/self/cwd") or env.get("PWD")
@@ -51,10 +51,15 @@ def _places(machine: Machine) -> Sequence[tuple[str, str]]:
         "home-cache": cache,
         "hf-cache": hub or (f"{cache}/huggingface" if cache else None),
         "torch-cache": env.get("TORCH_HOME") or (f"{cache}/torch" if cache else None),
-        "docker-root": _docker_root(machine),
+        "docker-root": docker_root,
     }
     absolute = [(role, _absolute(path, cwd, home)) for role, path in roles.items() if path]
     return [(role, path) for role, path in absolute if path is not None]
+
+
+def _known_places(machine: Machine) -> list[str]:
+    """Those that are known without reading a file."""
+    return [path for _, path in _places(machine, _DOCKER_ROOT)]
 
 
 def _absolute(path: str, cwd: str | None, home: str | None) -> str | None:
@@ -103,4 +108,4 @@ def _device(mount: Mount) -> str:
     )
 
 
-PROBE = Probe(name="storage", field="storage", limit=2.0, read=read)
+PROBE = Probe(name="storage", field="storage", limit=2.0, read=read, places=_known_places)

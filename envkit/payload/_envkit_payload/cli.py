@@ -34,7 +34,24 @@ def links(emit, arguments, path, loaded):
     emit("links", uid=os.getuid() if hasattr(os, "getuid") else None, **found)
 
 
-COMMANDS = {"facts": facts, "deep": deep, "links": links}
+def bench(emit, arguments, path, loaded):
+    """`bench --job JSON [--out DIR]`: train and measure."""
+    from . import bench as runner
+
+    job = runner.parsed(arguments)
+    sys.path[:] = path
+    return runner.run(emit, job)
+
+
+COMMANDS = {"facts": facts, "deep": deep, "links": links, "bench": bench}
+
+
+def _emitter(arguments):
+    """On stdout, or with --out DIR in a file of this worker of torchrun."""
+    if "--out" in arguments:
+        folder = arguments[arguments.index("--out") + 1]
+        return emit_module.into_folder(folder, os.environ.get("RANK", "0"))
+    return emit_module.take_stdout()
 
 
 def main(arguments, path, loaded):
@@ -47,12 +64,15 @@ def main(arguments, path, loaded):
     if command is None:
         sys.stderr.write("usage: <python> <payload> {}\n".format(" | ".join(COMMANDS)))
         return 2
-    emit = emit_module.take_stdout()
+    emit = _emitter(arguments)
     emit("start", version="{}.{}.{}".format(*sys.version_info[:3]), executable=sys.executable)
     code = 0
     try:
-        command(emit, arguments[1:], path, loaded)
+        code = command(emit, arguments[1:], path, loaded) or 0
         emit("end")
+    except KeyboardInterrupt:
+        emit("interrupted")
+        code = 130
     except Exception as error:
         emit("error", section=arguments[0], text=emit_module.described(error))
         code = 1

@@ -32,6 +32,15 @@ def take_stdout():
     return Emitter(fd)
 
 
+def into_folder(folder, rank):
+    """An emitter on `folder`/`rank`.jsonl, for processes that share a stdout; prints go to stderr."""
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "{}.jsonl".format(rank))
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    os.dup2(2, 1)
+    return Emitter(fd)
+
+
 def described(error):
     """`ValueError: text` of an exception, bounded."""
     return "{}: {}".format(type(error).__name__, str(error)[:500])
