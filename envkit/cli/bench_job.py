@@ -24,7 +24,7 @@ class Tell:
     tensorboard: Path | None
 
     def check(self) -> None:
-        """Raises UsageError where two things go to standard output, TargetAbsentError where a library lacks."""
+        """Raises UsageError where two things go to standard output, TargetAbsentError without a library."""
         if self.save is not None and str(self.save) == "-" and self.output is None:
             raise UsageError(
                 "--save - and the report cannot both go to standard output",

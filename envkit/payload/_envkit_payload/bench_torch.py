@@ -61,7 +61,19 @@ class Backend:
         return Training(self, name, shapes.size(name, scale), self.batch(name, batch))
 
     def learn(self, lesson):
-        """Losses of a lesson, one a step; always eager and alone."""
+        """Losses of a lesson, one a step; always eager and alone.
+
+        On a CPU with one thread: so small a model gains nothing by more, and where other programs run they
+        would wait for each other at every operation.
+        """
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return self._losses(lesson)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _losses(self, lesson):
         script = self.script(lesson.name)
         torch.manual_seed(self.job["seed"])
         model = script.build(lesson.size).to(self.device)
