@@ -4,8 +4,8 @@
 
 Each pair is two stretches of one process, one after the other, in turns the one or the other first; both
 models were warmed up before, and each process lays them out in memory differently. Wall: what `bench` would
-report, seconds of the measured steps, beside the wall clock of the loop. CPU: processor time of both, with the
-time in which `bench` tells its steps; on a machine that does other things, too, it is the quieter one. Ratios
+report, seconds of the measured steps, beside the wall clock of the loop. CPU: processor time of both, with
+what `bench` needs to tell its steps; on a machine that does other things, too, it is the quieter one. Ratios
 are ours / theirs, with the interval of envkit.stats over pairs. `bench_overhead_keras.py` does the same for
 Keras.
 """
@@ -62,8 +62,8 @@ def main() -> None:
             save(pairs, chosen.save)
 
 
-def hand_written(torch: Any, name: str) -> Callable[[int], None]:
-    """A loop of so many steps as somebody writes it who has never heard of envkit."""
+def hand_written(torch: Any, name: str) -> tuple[Any, Callable[[int], None]]:
+    """(model, loop of so many steps) as somebody writes them who has never heard of envkit."""
     nn, functional = torch.nn, torch.nn.functional
 
     class Language(nn.Module):  # type: ignore[misc]
@@ -104,7 +104,7 @@ def hand_written(torch: Any, name: str) -> Callable[[int], None]:
             loss.backward()
             optimizer.step()
 
-    return loop
+    return model, loop
 
 
 def inside(name: str, count: int, seconds: float, number: int) -> None:
@@ -124,7 +124,10 @@ def inside(name: str, count: int, seconds: float, number: int) -> None:
         # Where the tensors lie in memory is worth percents: other places in each process.
         between.append([torch.empty(rng.randrange(1, 60000)) for _ in range(20)])
         made[side] = makers[side]()
-    loop, work = made["loop"], made["work"]
+    (model, loop), work = made["loop"], made["work"]
+    with torch.no_grad():  # pooling and ReLU take longer or shorter with other numbers
+        for parameter, same in zip(model.parameters(), work.model.parameters(), strict=True):
+            parameter.copy_(same)
     asked, told = interrupt.Interrupt(), emit.Emitter(os.open(os.devnull, os.O_WRONLY))
 
     def ours(steps: int, step: float) -> tuple[float, float]:

@@ -141,7 +141,7 @@ class Training:
         def step():
             self._last = train(next(inputs), next(targets))
 
-        self.step, self.sync = step, backend.sync
+        self.step, self.sync, self.model = step, backend.sync, model
         self.facts = {
             "batch_size": batch,
             "items": shapes.items(size, batch),
