@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from itertools import pairwise
 
 from envkit.stats.bootstrap import median, percentiles, resampled_medians
 from envkit.stats.model import MINIMUM, Estimate
@@ -51,14 +50,15 @@ def finite(values: Sequence[float]) -> tuple[float, ...]:
     return numbers
 
 
-def typical(values: Sequence[float], *, stretches: int = 20) -> float:
+def typical(values: Sequence[float]) -> float:
     """The median over consecutive stretches of the mean of each: `values` are seconds of steps, in order.
 
-    A stretch averages what comes in bursts (a loader hands out batches from a queue), and the median over
-    stretches leaves out the seconds in which a neighbour took the machine. Raises ValueError for no values.
+    A stretch has 8 steps, since a loader hands out as many batches at once as it has workers, and fewer where
+    that would leave less than 20 stretches. The median over them leaves out the moments in which a neighbour
+    took the machine. Raises ValueError for no values.
     """
-    count = min(stretches, len(values))
-    if not count:
+    if not values:
         raise ValueError("no values")
-    cuts = [len(values) * number // count for number in range(count + 1)]
-    return median([math.fsum(values[low:high]) / (high - low) for low, high in pairwise(cuts)])
+    length = min(8, max(1, len(values) // 20))
+    starts = range(0, len(values) - length + 1, length)
+    return median([math.fsum(values[start : start + length]) / length for start in starts])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envkit.stats import MINIMUM, estimate
+from envkit.stats import MINIMUM, estimate, typical
 
 RATES = st.lists(st.floats(0.5, 2000), min_size=1, max_size=24)
 
@@ -65,3 +65,12 @@ def test_the_median_is_held_as_often_as_it_says(size):
         assert found.high is not None
         held += found.low <= 1 <= found.high
     assert held >= 0.89 * 200 if size > MINIMUM else held >= 0.87 * 200
+
+
+def test_a_typical_stretch_leaves_out_what_a_neighbour_took_and_keeps_bursts() -> None:
+    burst = [0.001] * 7 + [0.073]  # eight batches at once, then a wait: 10 ms a step
+    assert typical(burst * 40) == pytest.approx(0.01)
+    assert typical([0.01] * 300 + [1.0] * 20) == pytest.approx(0.01)
+    assert typical([0.01, 0.02, 0.09]) == 0.02
+    with pytest.raises(ValueError, match="no values"):
+        typical([])

@@ -79,7 +79,7 @@ class Backend:
         model = script.build(lesson.size).to(self.device)
         batches = [devices.pair(lesson, one, self.device) for one in lesson.batches]
         step = trainer(self, script, model, optimiser(model, lesson.optimiser, False)[0])
-        losses = [step(*batches[number % len(batches)]) for number in range(lesson.steps)]
+        losses = [step(*batches[number % len(batches)]).detach() for number in range(lesson.steps)]
         return torch.stack(losses).float().cpu().tolist()
 
     def options(self, **real):
@@ -183,7 +183,7 @@ def trainer(backend, script, model, optimise):
         loss = loss_of(model, inputs, targets)
         loss.backward()
         optimise.step()
-        return loss.detach()
+        return loss
 
     def half(inputs, targets):
         zero(set_to_none=True)
@@ -196,7 +196,7 @@ def trainer(backend, script, model, optimise):
             scaler.scale(loss).backward()
             scaler.step(optimise)
             scaler.update()
-        return loss.detach()
+        return loss
 
     return full if kind is None else half
 
