@@ -52,7 +52,7 @@ class Repeat:
 
     def _by_events(self, call, count, flush):
         if flush and self._buffer is None:
-            self._buffer = torch.empty(FLUSH, dtype=self.torch.int8, device=self.device)
+            self._buffer = torch.empty(FLUSH, dtype=torch.int8, device=self.device)
         pairs = [
             (self._module.Event(enable_timing=True), self._module.Event(enable_timing=True))
             for _ in range(count)
