@@ -13,6 +13,7 @@ import typer
 from envkit import __version__
 from envkit.cli.bench import bench
 from envkit.cli.build import build
+from envkit.cli.diagnose import diagnose
 from envkit.cli.doctor import doctor
 from envkit.cli.explain import explain
 from envkit.core import proc
@@ -30,6 +31,8 @@ app = typer.Typer(
 app.command()(doctor)
 app.command()(build)
 app.command()(bench)
+# What follows the command belongs to the script, options too.
+app.command(context_settings={"allow_interspersed_args": False})(diagnose)
 app.command()(explain)
 
 

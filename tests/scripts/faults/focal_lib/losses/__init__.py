@@ -1,0 +1,3 @@
+from focal_lib.losses.focal import FocalLoss
+
+__all__ = ["FocalLoss"]
