@@ -26,7 +26,6 @@ SIGNATURE_FAMILIES = (
     "container",
     "runtime",
     "distributed",
-    "training",
     "windows",
     "setup",
     "ambiguous",

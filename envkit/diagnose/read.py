@@ -10,12 +10,10 @@ from typing import Any
 
 import msgspec
 
-from envkit.diagnose import fatal
-from envkit.diagnose.trace import Again, Batch, Event, Optimizer, Reach, Rows, Steps, Trace, Trial, Trip, Values
+from envkit.diagnose.trace import Batch, Event, Optimizer, Rows, Steps, Trace, Trial, Trip, Values
 
 _MAX_LINE = 4 << 20
 _MAX_LINES = 200_000
-_MAX_FATAL = 1 << 20
 _VALUES = ("shape", "dtype", "nan", "inf", "minus_inf", "min", "max", "mean", "zeros", "at")
 
 
@@ -28,9 +26,7 @@ def read(folder: str) -> tuple[Trace, ...]:
     for name in sorted(os.listdir(folder)):
         number, dot, rest = name.partition(".")
         if dot and rest == "jsonl" and number.isdigit():
-            found[int(number)] = process = _process(lines(os.path.join(folder, name)))
-            process.fields["pid"] = int(number)
-            _fatal(found[int(number)], os.path.join(folder, f"{number}.fatal"))
+            found[int(number)] = _process(lines(os.path.join(folder, name)))
     for process in tuple(found.values()):
         if process.of is not None and process.of in found:
             found[process.of].adopt(process)
@@ -67,8 +63,6 @@ class _Process:
     trials: list[Trial] = field(default_factory=list)
     optimizers: list[Optimizer] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    reach: list[Reach] = field(default_factory=list)
-    again: list[Again] = field(default_factory=list)
 
     def adopt(self, copy: _Process) -> None:
         """Take what a copy saw."""
@@ -91,8 +85,6 @@ class _Process:
             trials=tuple(self.trials),
             optimizers=tuple(self.optimizers),
             faults=tuple(self.faults),
-            reach=tuple(self.reach),
-            again=tuple(self.again),
             **self.fields,
         )
 
@@ -111,10 +103,6 @@ def _process(found: Iterable[dict[str, Any]]) -> _Process:
 
 def _start(process: _Process, line: dict[str, Any]) -> None:
     process.fields["argv"] = tuple(map(str, line["argv"]))
-    process.fields.update(seed=line.get("seed"), began=line.get("clock"))
-    for name in ("parent", "rank", "world"):
-        value = line.get(name)
-        process.fields[name] = None if value is None else int(value)
 
 
 def _copy(process: _Process, line: dict[str, Any]) -> None:
@@ -155,14 +143,6 @@ def _trial(process: _Process, line: dict[str, Any]) -> None:
     process.trials.append(msgspec.convert({**line, "arguments": line.get("with", {})}, Trial))
 
 
-def _reach(process: _Process, line: dict[str, Any]) -> None:
-    process.reach.append(msgspec.convert(line, Reach))
-
-
-def _again(process: _Process, line: dict[str, Any]) -> None:
-    process.again.append(msgspec.convert(line, Again))
-
-
 def _optimizer(process: _Process, line: dict[str, Any]) -> None:
     process.optimizers.append(msgspec.convert(line, Optimizer))
 
@@ -172,31 +152,7 @@ def _watched(process: _Process, line: dict[str, Any]) -> None:
 
 
 def _end(process: _Process, line: dict[str, Any]) -> None:
-    process.fields["whole"] = True
-    if line.get("error_type") is not None:
-        known = {name: line[name] for name in ("tensors", "layer", "memory") if line.get(name) is not None}
-        frames = [
-            dict(zip(("file", "line", "function", "users"), one, strict=True)) for one in line.get("frames", ())
-        ]
-        told = {"type": line["error_type"], "text": line.get("error", ""), "frames": frames, **known}
-        process.fields["crash"] = msgspec.convert(told, Crash)
-
-
-def _stopped(process: _Process, line: dict[str, Any]) -> None:
-    process.fields["stopped"] = True
-
-
-def _fatal(process: _Process, path: str) -> None:
-    """Take what a fatal signal left, where one did."""
-    if process.fields.get("whole"):  # then it was a child that the script forked
-        return
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            crash = fatal.crash(file.read(_MAX_FATAL))
-    except OSError:
-        return
-    if crash is not None:
-        process.fields["crash"] = crash
+    process.fields.update(error=line.get("error"), error_type=line.get("error_type"))
 
 
 def _fault(process: _Process, line: dict[str, Any]) -> None:
@@ -214,11 +170,8 @@ _TAKE = {
     "event": _event,
     "batch": _batch,
     "trial": _trial,
-    "reach": _reach,
-    "again": _again,
     "watched": _watched,
     "end": _end,
-    "stopped": _stopped,
     "watcher-fault": _fault,
 }
 

@@ -128,118 +128,10 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Held:
-    """A tensor or array that a name of the script stood for when it ended."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: str
-    device: str | None = None
-    least: int | None = None
-    """Of whole numbers on the CPU."""
-    most: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Layer:
-    """The module that was computing when the script ended."""
-
-    type: str
-    name: str = ""
-    """In the model, `encoder.fc1`."""
-    settings: str = ""
-    """As it prints itself: `in_features=256, out_features=120, bias=True`."""
-    users: bool = False
-    """Whether its forward is the person's own code."""
-    given: tuple[Held, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MemoryHeld:
-    """Bytes of a process that ran out of memory, as its objects say."""
-
-    parameters: int = 0
-    gradients: int = 0
-    optimizer: int = 0
-    """States of optimisers."""
-    others: int = 0
-    graphs: int = 0
-    """Numbers that hold the graph that they were computed by, as losses kept in a list."""
-    largest: tuple[tuple[int, tuple[int, ...], str], ...] = ()
-    """Bytes, shape and type of the largest of the others."""
-    allocated: int | None = None
-    """Of the GPU, by the framework's allocator; what is more than the above are mostly activations."""
-    reserved: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CrashFrame:
-    """A line of the traceback."""
-
-    file: str
-    line: int
-    function: str
-    users: bool
-    """Whether it is the person's own code."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Crash:
-    """The exception, or the fatal signal, that ended a process."""
-
-    type: str
-    text: str = ""
-    frames: tuple[CrashFrame, ...] = ()
-    """Outermost first."""
-    tensors: tuple[Held, ...] = ()
-    """Of the person's innermost function."""
-    layer: Layer | None = None
-    memory: MemoryHeld | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reach:
-    """Something outside of the process that the script wrote to, talked to or started."""
-
-    what: Literal["write", "remove", "connect", "child"]
-    name: str
-    """Whole path; host and port; command line."""
-    new: bool | None = None
-    """Of a path: there was nothing before."""
-    address: str | None = None
-    program: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Again:
-    """How a repetition of the whole run ended in this process."""
-
-    state: str
-    """`repeated` = the step went wrong again and was looked at; `passed` = it did not go wrong; `tripped` =
-    another step went wrong; `script ended`; `fault: ...`."""
-    step: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Trace:
     """One process of the script."""
 
     argv: tuple[str, ...] = ()
-    pid: int | None = None
-    parent: int | None = None
-    """Process that started it."""
-    rank: int | None = None
-    """Among the processes of a distributed run."""
-    world: int | None = None
-    """How many those are."""
-    seed: str | None = None
-    """What the random numbers that the script does not seed are drawn from."""
-    began: float | None = None
-    """When the watcher started in it."""
-    reach: tuple[Reach, ...] = ()
-    repetition: str | None = None
-    """What became of a repetition of the whole run, in a sentence."""
-    again: tuple[Again, ...] = ()
     framework: str | None = None
     version: str | None = None
     steps: Steps = Steps()
@@ -250,11 +142,9 @@ class Trace:
     batches: tuple[Batch, ...] = ()
     trials: tuple[Trial, ...] = ()
     optimizers: tuple[Optimizer, ...] = ()
-    crash: Crash | None = None
-    whole: bool = False
-    """Whether the process came to its own end; what is killed does not."""
-    stopped: bool = False
-    """Whether it was ended at the trip, as `--stop-on-fault` asks."""
+    error: str | None = None
+    """The exception that ended the script."""
+    error_type: str | None = None
     own_seconds: float | None = None
     """What watching took, of `seconds`."""
     seconds: float | None = None

@@ -7,11 +7,8 @@ mask), and each later one names those it came from.
 
 import json
 import re
-import sys
-from collections.abc import Mapping
 
 from . import frames
-from .closures import closure_of
 from .values import at, seen
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
@@ -59,20 +56,13 @@ class Armed:
         torch.nn.modules.module.register_module_forward_pre_hook(self._enter)
         torch.nn.modules.module.register_module_forward_hook(self._leave, always_call=True)
         self._stack = []
-        plain = torch.nn.Module.__call__
-
-        def call(module, *args, **kwargs):  # hooks for all modules are not told keywords
-            if not looks._stack:
-                looks.batch(module, _flat((args, kwargs)))
-            return plain(module, *args, **kwargs)
-
-        torch.nn.Module.__call__ = call
         self._mode = Look()
         self._mode.__enter__()
 
     def _enter(self, module, inputs):
         if not self._stack:
-            self._names(_outermost(torch=self.torch, module=module))
+            self._names(module)
+            self.batch(module, inputs)
         self._stack.append(self._modules.get(id(module), type(module).__name__))
 
     def _leave(self, module, inputs, output):
@@ -81,7 +71,6 @@ class Armed:
 
     def _names(self, root):
         for name, module in root.named_modules():
-            name = name.replace("_orig_mod.", "")  # of torch.compile
             self._modules.setdefault(id(module), name or type(root).__name__)
 
     def batch(self, module, inputs):
@@ -102,7 +91,6 @@ class Armed:
         torch, name = self.torch, str(function)
         outs = [one for one in _flat(out) if isinstance(one, torch.Tensor)]
         inputs = [one for one in _flat((args, kwargs)) if isinstance(one, torch.Tensor)]
-        self.watch.indices.batches.touched(inputs)
         self._trace_rows(name, args, inputs, outs)
         if name.startswith(_UNSET):
             return
@@ -207,25 +195,7 @@ class Armed:
             "samples": None if indices is None else [indices[row] for row in rows[:32]],
         }  # fmt: skip
 
-    def before_step(self, optimizer, args, kwargs):
-        """An update begins. Returns other arguments for it where a closure makes the gradients."""
-        closure = closure_of(args, kwargs)
-        if closure is None:
-            self._gradients(optimizer)
-            return None
-
-        def looked_at(*given, **named):
-            self._phase = "forward"
-            out = closure(*given, **named)
-            self._gradients(optimizer)
-            return out
-
-        frames.OURS.add(looked_at.__code__)
-        if "closure" in kwargs:
-            return args, dict(kwargs, closure=looked_at)
-        return (args[0], looked_at, *args[2:]), kwargs
-
-    def _gradients(self, optimizer):
+    def before_step(self, optimizer):
         """The gradients are there: where all are finite the update is looked at, too."""
         torch = self.torch
         bad = []
@@ -259,25 +229,11 @@ def _short(event):
     }  # fmt: skip
 
 
-def _outermost(torch, module):
-    """The largest module of which this one is a part, among those whose methods are running.
-
-    A trainer calls methods of the person's module and never the module itself.
-    """
-    frame, found = sys._getframe(2), module
-    while frame is not None:
-        owner = frame.f_locals.get("self")
-        if isinstance(owner, torch.nn.Module) and any(one is found for one in owner.modules()):
-            found = owner
-        frame = frame.f_back
-    return found
-
-
 def _flat(value):
     if isinstance(value, (tuple, list)):
         for one in value:
             yield from _flat(one)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for one in value.values():
             yield from _flat(one)
     else:

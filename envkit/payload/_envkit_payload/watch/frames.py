@@ -22,7 +22,7 @@ _LIBRARIES = tuple(
 def is_users(filename):
     """Whether a file is the person's own: not ours, not the standard library, not an installed package."""
     if not filename or filename.startswith("<"):
-        return filename == "<stdin>" or filename.startswith("<ipython-input")
+        return filename == "<stdin>"
     path = os.path.realpath(filename)
     if path.startswith(_HERE + os.sep) or f"{os.sep}site-packages{os.sep}" in path:
         return False
@@ -40,8 +40,6 @@ def users(limit=8):
     frame = sys._getframe(1)
     while frame is not None and len(found) < limit:
         if is_users(frame.f_code.co_filename):
-            name = frame.f_code.co_filename
-            name = name if name.startswith("<") else os.path.abspath(name)
-            found.append((name, frame.f_lineno, frame.f_code.co_name))
+            found.append((os.path.abspath(frame.f_code.co_filename), frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
     return found

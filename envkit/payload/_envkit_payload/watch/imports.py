@@ -50,13 +50,5 @@ class _Finder:
 
 
 def after(wanted):
-    """Call `wanted[name](module)` once the script has imported `name`, at once where it has.
-
-    Returns what stands on sys.meta_path.
-    """
-    wanted = dict(wanted)
-    for name in [name for name in wanted if name in sys.modules]:
-        wanted.pop(name)(sys.modules[name])
-    finder = _Finder(wanted)
-    sys.meta_path.insert(0, finder)
-    return finder
+    """Call `wanted[name](module)` once the script has imported `name`."""
+    sys.meta_path.insert(0, _Finder(dict(wanted)))

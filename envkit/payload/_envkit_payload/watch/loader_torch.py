@@ -2,9 +2,6 @@
 
 from collections import deque
 
-from . import patches
-from .batches_torch import Batches
-
 _KEPT = 256
 """Batches; workers are this many ahead at the most."""
 
@@ -14,7 +11,6 @@ class Indices:
 
     def __init__(self, torch):
         self._last = None
-        self.batches = Batches(torch)
         self._loaders = torch.utils.data.dataloader
         plain = self._loaders._BaseDataLoaderIter._next_index
         looks = self
@@ -29,18 +25,7 @@ class Indices:
             looks._last = iterator
             return found
 
-        patches.put(self._loaders._BaseDataLoaderIter, "_next_index", _next_index)
-        plain_next = self._loaders._BaseDataLoaderIter.__next__
-
-        def __next__(iterator):
-            data = plain_next(iterator)
-            try:
-                looks.batches.gave(data, looks._of(iterator))
-            except Exception:  # then it is not known which samples these are
-                pass
-            return data
-
-        patches.put(self._loaders._BaseDataLoaderIter, "__next__", __next__)
+        self._loaders._BaseDataLoaderIter._next_index = _next_index
 
     def without_workers(self):
         """In a copy of the process, which has no workers: batches are made here, from the same samples."""
@@ -64,11 +49,8 @@ class Indices:
         plain._next_data = _next_data
 
     def last(self):
-        """Dataset indices of the batch that was last worked on, else of the newest, or None."""
-        return self.batches.now if self.batches.now is not None else self._of(self._last)
-
-    def _of(self, iterator):
-        """Dataset indices of the newest batch of a loader, or None."""
+        """Dataset indices of the newest batch, or None."""
+        iterator = self._last
         given = None if iterator is None else iterator.__dict__.get("_envkit_given")
         if given is None:
             return None

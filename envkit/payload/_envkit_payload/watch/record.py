@@ -55,16 +55,10 @@ class Recorder:
                 told(error)
             except Exception as fault:
                 self.fault("end", fault)
-        from . import crash
-
-        self("end", **crash.seen(error))
-
-    def close(self):
-        """No more lines."""
-        self.on = False
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        fields = {}
+        if error is not None:
+            fields = {"error_type": type(error).__name__, "error": str(error)[:2000]}
+        self("end", **fields)
 
     def adopt(self):
         """In a child of ours: lines go to a file of its own."""

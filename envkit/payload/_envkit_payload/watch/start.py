@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from . import fatal, imports, record
+from . import imports, record
 
 _started = []
 
@@ -16,19 +16,6 @@ def start(folder):
         return
     recorder = record.Recorder(folder)
     _started.append(recorder)
-    process(recorder)
-    try:
-        fatal.listen(folder)
-    except Exception as error:
-        recorder("note", where="fatal", error=str(error))
-    # A worker that the script forks is not the script; what it does is not its training.
-    os.register_at_fork(after_in_child=recorder.forked)
-    imports.after(frameworks(recorder))
-    atexit.register(_end, recorder)
-
-
-def process(recorder):
-    """Write down which process this is."""
     recorder(
         "process",
         python="{}.{}.{}".format(*sys.version_info[:3]),
@@ -39,13 +26,14 @@ def process(recorder):
         world=os.environ.get("WORLD_SIZE"),
         clock=time.monotonic(),
     )
-
-
-def frameworks(recorder):
-    """What is done with each framework, by the name of its module."""
-    return {
-        "torch": lambda module: _torch(module, recorder),
-    }
+    # A worker that the script forks is not the script; what it does is not its training.
+    os.register_at_fork(after_in_child=recorder.forked)
+    imports.after(
+        {
+            "torch": lambda module: _torch(module, recorder),
+        }
+    )
+    atexit.register(_end, recorder)
 
 
 def _torch(torch, recorder):

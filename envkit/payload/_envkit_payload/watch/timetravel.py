@@ -14,17 +14,12 @@ import select
 import signal
 import time
 
-from . import alone, isolate, pretend, trials
-from .memory import enough_memory
+from . import isolate, trials
 
 SHARE = 0.008
 """Of all time that copies may take."""
 LIMIT = 60.0
 """Seconds that a repetition may take."""
-AGE = 0.15
-"""Share of all steps that an older copy is at least old, once there are that many."""
-_GRACE = 5.0
-"""Seconds beyond its time that one may take to say how it went."""
 
 
 _END = b"end\n"
@@ -40,23 +35,14 @@ class Copy:
         self._done = done
         self._stuck = False
 
-    def ask(self, order, limit=LIMIT):
+    def ask(self, order):
         """Send an order and wait for its end. The state that it ended in: its word, `crashed`, `timeout`."""
-        if self._stuck:
+        os.write(self._order, (json.dumps(order) + "\n").encode())
+        ready, _, _ = select.select([self._done], [], [], LIMIT)
+        if not ready:
+            self._stuck = True
             return "timeout"
-        # The one that answers ends itself at its limit; who waits allows it a little more.
-        os.write(self._order, (json.dumps(dict(order, limit=limit)) + "\n").encode())
-        deadline, text = time.monotonic() + limit + _GRACE, b""
-        while not text.endswith(b"\n"):
-            ready, _, _ = select.select([self._done], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                self._stuck = True
-                return "timeout"
-            piece = os.read(self._done, 1 << 16)
-            if not piece:
-                return "crashed"
-            text += piece
-        return text.decode().strip()
+        return os.read(self._done, 4096).decode() or "crashed"
 
     def drop(self):
         """End it."""
@@ -73,50 +59,13 @@ class Copy:
         os.close(self._done)
 
 
-class Older:
-    """Copies from further back, of which the oldest is `AGE` to nearly twice `AGE` of all steps old.
-
-    A learning rate that is too high has spoilt the weights before the step that failed: a smaller one can
-    only be tried from before that. A copy costs what the process has written to since it was made, so that
-    none is kept where memory is short.
-    """
-
-    def __init__(self):
-        self._kept = []
-
-    def oldest(self):
-        """The oldest, or None."""
-        return self._kept[0] if self._kept else None
-
-    def keep(self, copy, step):
-        """A copy that was just replaced: keep it, or end it. step: the steps done by now."""
-        if not enough_memory():
-            self.drop()
-            copy.drop()
-            return
-        if len(self._kept) < 2:
-            self._kept.append(copy)
-        elif step - self._kept[1].step >= AGE * step:
-            self._kept.pop(0).drop()
-            self._kept.append(copy)
-        else:
-            copy.drop()
-
-    def drop(self):
-        """Let go of all."""
-        for copy in self._kept:
-            copy.drop()
-        self._kept.clear()
-
-
 class Travel:
-    """Keeps a paused copy, renewed as often as its cost allows, and older ones to go further back to."""
+    """Keeps one paused copy, renewed as often as its cost allows."""
 
     def __init__(self, torch, recorder):
         self.torch = torch
         self.recorder = recorder
         self._copy = None
-        self._older = Older()
         self._next = 0.0
         self._order = None
         """In one that answers: what it was asked."""
@@ -157,44 +106,20 @@ class Travel:
         if found["state"] == "repeated" and os.environ.get("ENVKIT_TRY"):
             trials.run(watch, self, step, found["events"], float(os.environ["ENVKIT_TRY"]))
 
-    def begins(self, back=False):
-        """The step that the copy begins with, or the oldest of the copies where `back`; None without one."""
-        copy = self._oldest() if back else self._copy
-        return None if copy is None else copy.step
-
-    def attempt(self, step, trial, more, seconds, back=False):
-        """Run from a copy with one change, `more` steps beyond `step`, about `seconds` long.
-
-        back: from the oldest copy. How it went, as `Trial` says it.
-        """
-        copy = self._oldest() if back else self._copy
-        if copy is None:
+    def attempt(self, step, trial, more):
+        """Run from the copy with one change, `more` steps beyond `step`. How it went, as `Trial` says it."""
+        if self._copy is None:
             return "no-copy"
-        order = {"target": step, "arrived": False, "trial": trial, "more": more, "seconds": seconds}
-        return copy.ask(order, seconds + _GRACE)
-
-    def _oldest(self):
-        return self._older.oldest() or self._copy
-
-    def over(self):
-        """The script is over: one that answers and has not come to its step ends here, and not later."""
-        if self._order is not None:
-            self._answer("not-reproduced")
+        return self._copy.ask({"target": step, "arrived": False, "trial": trial, "more": more})
 
     def drop(self):
-        """Let go of the copies."""
-        self._older.drop()
+        """Let go of the copy."""
         if self._copy is not None:
             self._copy.drop()
             self._copy = None
 
     def _renew(self, watch):
-        if self._copy is not None:
-            if self._order is None:
-                self._older.keep(self._copy, watch.step)
-            else:
-                self._copy.drop()
-            self._copy = None
+        self.drop()
         order_read, order_write = os.pipe()
         done_read, done_write = os.pipe()
         on, endings = self.recorder.on, list(self.recorder.endings)
@@ -205,7 +130,6 @@ class Travel:
             self._copy = Copy(pid, order_write, done_read, watch.step)
             return
         try:  # the copy: it returns to the script only as one that answers, and never out of it
-            self._older = Older()  # those belong to who made them
             os.close(order_write)
             os.close(done_read)
             isolate.descriptors(keep=(order_read, done_write))
@@ -235,15 +159,11 @@ class Travel:
                 return json.loads(text)
             _, status = os.waitpid(pid, 0)
             if status:
-                os.write(done, b"timeout\n" if status & 0x7F == signal.SIGALRM else b"crashed\n")
+                os.write(done, b"crashed")
 
     def _begin(self, watch, order, done):
         """In one that answers: go on with the script, armed at once or from the step that fails."""
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, order["limit"])
         isolate.writes()
-        pretend.make()
-        alone.make(lambda: self._answer("waits for a thread"))
         self.torch.set_num_threads(1)
         watch.tripped = None
         watch.indices.without_workers()
@@ -271,7 +191,5 @@ class Travel:
     def _answer(self, state):
         """Say how it ended, and end."""
         self.drop()
-        data = state.encode() + b"\n"
-        while data:
-            data = data[os.write(self._done, data) :]
+        os.write(self._done, state.encode()[:4000])
         os._exit(0)

@@ -10,8 +10,7 @@ import math
 import os
 import time
 
-from . import frames, patches
-from .closures import closure_of
+from . import frames
 from .governor import Governor
 from .loader_torch import Indices
 from .timetravel import Travel
@@ -29,8 +28,8 @@ def install(torch, recorder):
     watch = Watch(torch, recorder, travel)
     recorder("framework", name="torch", version=str(torch.__version__), threads=torch.get_num_threads())
     optimizer = importlib.import_module("torch.optim.optimizer")
-    patches.keep(optimizer.register_optimizer_step_pre_hook(watch.guarded(watch.before_step)))
-    patches.keep(optimizer.register_optimizer_step_post_hook(watch.guarded(watch.after_step)))
+    optimizer.register_optimizer_step_pre_hook(watch.guarded(watch.before_step))
+    optimizer.register_optimizer_step_post_hook(watch.guarded(watch.after_step))
     _wrap_backward(torch, watch)
     _wrap_optimizer(optimizer.Optimizer, watch)
     recorder.endings.append(watch.end)
@@ -47,7 +46,7 @@ def _wrap_backward(torch, watch):
     backward.__wrapped__ = plain
     backward.__name__, backward.__doc__, backward.__module__ = "backward", plain.__doc__, plain.__module__
     frames.OURS.add(backward.__code__)
-    patches.put(torch.autograd, "backward", backward)
+    torch.autograd.backward = backward
 
 
 def _wrap_optimizer(kind, watch):
@@ -60,7 +59,7 @@ def _wrap_optimizer(kind, watch):
 
     __init__.__wrapped__ = plain
     frames.OURS.add(__init__.__code__)
-    patches.put(kind, "__init__", __init__)
+    kind.__init__ = __init__
 
 
 class Watch:
@@ -95,12 +94,11 @@ class Watch:
 
         def hook(*args, **kwargs):
             if not recorder.on:
-                return None
+                return
             try:
-                return function(*args, **kwargs)
+                function(*args, **kwargs)
             except Exception as error:
                 recorder.fault(name, error)
-                return None
 
         return hook
 
@@ -131,16 +129,11 @@ class Watch:
         self.governor.spent(time.perf_counter() - start)
 
     def before_step(self, optimizer, args, kwargs):
-        """Gradients are there, the update is not; with a closure, which makes them, neither is."""
-        if self.armed is not None:
-            return self.armed.before_step(optimizer, args, kwargs)
-        if closure_of(args, kwargs) is None:
-            self._gradients(optimizer)
-        return None
-
-    def _gradients(self, optimizer):
-        """Look at the gradients that an update is made of."""
+        """Gradients are there, the update is not."""
         start = time.perf_counter()
+        if self.armed is not None:
+            self.armed.before_step(optimizer)
+            return
         norm = None
         if self.governor.due(self.step):
             norm = self._norm(optimizer)
@@ -158,8 +151,6 @@ class Watch:
         start = time.perf_counter()
         if self.armed is not None:
             self.armed.after_step(optimizer)
-        if closure_of(args, kwargs) is not None:
-            self._gradients(optimizer)
         if self.governor.always:  # on the way to the step that failed
             self._weights(optimizer)
         loss, self._loss = self._loss, None
@@ -236,8 +227,6 @@ class Watch:
             if error is None:
                 self.trial.end("survived")
             self.trial.end("crashed", "{}: {}".format(type(error).__name__, str(error)[:300]))
-        if self.travel is not None:
-            self.travel.over()
         self.flush()
         if self.tripped is None and error is not None and self.travel is not None:
             self.travel.replay(self, self.step)
