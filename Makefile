@@ -7,12 +7,15 @@ TORCH_VENV := .venv-torch
 TF_VENV := .venv-tensorflow
 TORCH := torch==2.13.0
 TENSORFLOW := tensorflow-cpu==2.21.0
+LIB_VENV := .venv-libraries
+LIBRARIES := lightning==2.6.6 transformers==5.23.0 accelerate==1.15.0 ipykernel==7.4.0 nbclient==0.11.0
+PURELIB := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 PIP_QUIET := --quiet --disable-pip-version-check
 APT_PACKAGES := gcc libc6-dev git make python3-venv chromium docker.io iptables openssh-server openssl debootstrap
 FAULTY := tests/snapshots/faulty-workstation.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-all lint unit docs record-gpu bench-doctor bench-hangs system-deps tensorflow update-compat check-compat bench-ssh bench-merge bench-rivals bench-fuzz bench-overhead bench-overhead-keras bench-gemm bench-aa clean
+.PHONY: help demo test check-all lint unit docs record-gpu bench-doctor bench-hangs system-deps tensorflow libraries update-compat check-compat bench-ssh bench-merge bench-rivals bench-fuzz bench-overhead bench-overhead-keras bench-gemm bench-aa bench-nan bench-watch clean
 
 help:  ## What there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +44,13 @@ $(TF_VENV)/.ready:
 	$(TF_VENV)/bin/python -m pip install $(PIP_QUIET) '$(TENSORFLOW)'
 	@touch $@
 
+# Sees the torch of the other environment, so that it is there once.
+$(LIB_VENV)/.ready: $(TORCH_VENV)/.ready pyproject.toml
+	$(PYTHON) -m venv $(LIB_VENV)
+	$(TORCH_VENV)/bin/python $(PURELIB) > "$$($(LIB_VENV)/bin/python $(PURELIB))/torch-of-tests.pth"
+	$(LIB_VENV)/bin/python -m pip install $(PIP_QUIET) $(LIBRARIES) --editable .
+	@touch $@
+
 demo: $(BIN)/envkit $(TORCH_VENV)/.ready  ## Doctor here and on a faulty machine, the plan that fits it, a minute of training
 	@echo; echo '$$ envkit doctor'
 	@$(BIN)/envkit doctor || test $$? -eq 1
@@ -65,9 +75,11 @@ test: lint unit  ## Lint and tests; lists what this machine could not cover
 
 tensorflow: $(TF_VENV)/.ready  ## The TensorFlow environment of the tests (0.6 GB); used where it is
 
-check-all: tensorflow lint  ## As `test`, with nothing allowed to be missing except a GPU
+libraries: $(LIB_VENV)/.ready  ## Lightning, Transformers, Accelerate and Jupyter for the tests (0.3 GB); used where it is
+
+check-all: tensorflow libraries lint  ## As `test`, with nothing allowed to be missing except a GPU
 	$(MAKE) $(TORCH_VENV)/.ready
-	ENVKIT_TEST_REQUIRE=all $(BIN)/python -m pytest -n auto --dist loadfile
+	ENVKIT_TEST_REQUIRE=all $(BIN)/python -m pytest -n auto --dist loadfile --durations=60
 
 docs: $(VENV)/.dev  ## Regenerate docs/formats.md and docs/causes.md
 	$(BIN)/python tools/generate_docs.py --write
@@ -110,6 +122,13 @@ bench-gemm: $(VENV)/.dev $(TORCH_VENV)/.ready  ## The measured GEMM ceiling besi
 bench-aa: $(VENV)/.dev $(TORCH_VENV)/.ready  ## How often nothing is called something: 120 processes, resumable
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_aa.py --python $(TORCH_VENV)/bin/python
 
+bench-nan: $(VENV)/.dev $(TORCH_VENV)/.ready $(TF_VENV)/.ready  ## How often diagnose names the fault of the corpus's programs
+	PYTHONPATH=. $(BIN)/python benchmarks/diagnose_nan.py --seeds 3,4 --sizes 600,900 --try 30 --results .cache/diagnose-nan.jsonl
+
+bench-watch: $(VENV)/.dev $(TORCH_VENV)/.ready $(TF_VENV)/.ready  ## What watching costs, beside anomaly mode and others
+	PYTHONPATH=. $(BIN)/python benchmarks/diagnose_overhead.py --python $(TORCH_VENV)/bin/python --rounds 8
+	PYTHONPATH=. $(BIN)/python benchmarks/diagnose_overhead_keras.py --python $(TF_VENV)/bin/python --runs 12
+
 bench-fuzz: $(VENV)/.dev  ## 2,000 damaged inputs through the command line
 	$(BIN)/python benchmarks/fuzz.py --count 2000
 
@@ -118,4 +137,4 @@ system-deps:  ## System packages that full coverage needs (Debian, Ubuntu; as ro
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT_PACKAGES)
 
 clean:  ## Remove what make made
-	rm -rf $(VENV) $(TORCH_VENV) $(TF_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TORCH_VENV) $(TF_VENV) $(LIB_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -34,6 +34,7 @@ from envkit.core import errors
 from envkit.core.errors import ERRORS, ExitCode
 from envkit.core.report import Report
 from envkit.diagnose.model import Diagnosis
+from envkit.diagnose.recording import Recording
 from envkit.doctor.answer import Answer
 from envkit.doctor.fleet.model import Fleet
 from envkit.facts.model import Snapshot
@@ -62,6 +63,7 @@ VALUES: tuple[tuple[type, str], ...] = (
     (Samples, "`envkit bench --save FILE`; read by `envkit bench --from FILE` and `--compare A B`"),
     (Explanation, "`envkit explain --error FILE --json`"),
     (Diagnosis, "`envkit diagnose --json`"),
+    (Recording, "`envkit diagnose --save FILE`; read by `envkit diagnose --from FILE`"),
 )
 """What is saved or printed as JSON, and by what. Types inside are described where they come first."""
 
@@ -183,8 +185,8 @@ def _records(hint: Any) -> Iterator[type]:
 
 
 def _titles(kinds: list[type]) -> dict[type, str]:
-    """The name of each type, with its module's where two are called the same."""
-    names = [kind.__name__ for kind in kinds]
+    """The name of each type, with its module's where two are called the same, or as a heading is."""
+    names = [*(kind.__name__ for kind in kinds), "Values"]
     return {
         kind: kind.__name__
         if names.count(kind.__name__) == 1
@@ -218,7 +220,14 @@ def _required(kind: Any) -> set[str]:
 
 def _type(hint: Any, titles: dict[type, str]) -> str:
     """A type as JSON has it."""
-    plain = {str: "text", int: "integer", float: "number", bool: "true or false", type(None): "null"}
+    plain = {
+        Any: "anything",
+        str: "text",
+        int: "integer",
+        float: "number",
+        bool: "true or false",
+        type(None): "null",
+    }
     if hint in plain:
         return plain[hint]
     if hint in titles:

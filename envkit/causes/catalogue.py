@@ -15,7 +15,16 @@ from envkit.core.toml_data import read_toml
 
 CHECKED_FAMILIES = ("driver", "framework", "hardware", "python", "host", "container", "network")
 """Families whose every cause doctor looks for."""
-CATALOGUE_FAMILIES = (*CHECKED_FAMILIES, "loader", "runtime", "distributed", "numerics", "speed", "windows")
+CATALOGUE_FAMILIES = (
+    *CHECKED_FAMILIES,
+    "loader",
+    "runtime",
+    "distributed",
+    "numerics",
+    "training",
+    "speed",
+    "windows",
+)
 """One file of data each; most causes of the others show in error texts only."""
 
 _DATA = Path(__file__).with_name("data")

@@ -26,6 +26,7 @@ SIGNATURE_FAMILIES = (
     "container",
     "runtime",
     "distributed",
+    "training",
     "windows",
     "setup",
     "ambiguous",

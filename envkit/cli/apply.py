@@ -139,7 +139,7 @@ def _talk(sessions: list[Session], yes: bool) -> Talk:
         if yes and sessions[0].failures:
             return "quit"  # what failed may stand in the way of the rest
         _say(words.offer(one, kept))
-        return "yes" if yes else _reply()
+        return "yes" if yes else reply()
 
     def withheld(planned: Planned) -> None:
         _say(words.withheld(planned))
@@ -153,7 +153,7 @@ def _talk(sessions: list[Session], yes: bool) -> Talk:
     return Talk(ask=ask, withheld=withheld, progress=progress, done=done)
 
 
-def _reply() -> Reply:
+def reply(question: str = "  Apply? [y/N/q] ") -> Reply:
     """The person's answer. Keys that were pressed before the question do not answer it."""
     import termios
 
@@ -161,7 +161,7 @@ def _reply() -> Reply:
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
     except (termios.error, OSError):
         pass
-    sys.stderr.write("  Apply? [y/N/q] ")
+    sys.stderr.write(question)
     sys.stderr.flush()
     try:
         line = sys.stdin.readline()

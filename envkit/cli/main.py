@@ -58,7 +58,7 @@ def _options(
 def run(arguments: list[str] | None = None) -> int:
     """Run a command line; returns the exit code. Every error that a person can meet ends here."""
     try:
-        code = int(app(arguments, prog_name="envkit", standalone_mode=False) or 0)
+        code = int(app(_filled(arguments), prog_name="envkit", standalone_mode=False) or 0)
         # The command-line library turns Ctrl-C into this code, some versions of it into Abort.
         return _interrupted() if code == ExitCode.INTERRUPTED else code
     except EnvkitError as error:
@@ -74,6 +74,18 @@ def run(arguments: list[str] | None = None) -> int:
         return _foreign(error)
     finally:
         proc.kill_all()
+
+
+def _filled(arguments: list[str] | None) -> list[str]:
+    """The command line, with what stands for the value of `--try` where it has none."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] != ["diagnose"] or "--try" not in given:
+        return given
+    from envkit.cli.diagnose_options import LEFT_OUT
+    from envkit.cli.optional import filled, valued
+
+    options = valued(typer.main.get_command(app), "diagnose")
+    return ["diagnose", *filled(given[1:], {"--try": LEFT_OUT}, options)]
 
 
 def _foreign(error: Exception) -> int:

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from envkit.core.codec import write_text
 from envkit.core.errors import DiskError
@@ -44,33 +44,41 @@ def shareable(report: Report) -> Report:
     return from_json(Report, saved(to_json(report), Identity.here()))
 
 
-def wants_color() -> bool:
-    """Colour on a terminal only; NO_COLOR and TERM=dumb turn it off, FORCE_COLOR on."""
+def wants_color(stream: TextIO | None = None) -> bool:
+    """Colour on a terminal only; NO_COLOR and TERM=dumb turn it off, FORCE_COLOR on.
+
+    stream: where the text goes; None = standard output.
+    """
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
 
 
-def width() -> int:
+def width(stream: TextIO | None = None) -> int:
     """Columns of the terminal, 100 where there is none, at most 120: longer lines read badly."""
-    return max(40, min(shutil.get_terminal_size((100, 24)).columns, 120))
+    columns = shutil.get_terminal_size((100, 24)).columns
+    if stream is not None and stream.isatty() and not os.environ.get("COLUMNS"):
+        columns = os.get_terminal_size(stream.fileno()).columns or columns
+    return max(40, min(columns, 120))
 
 
-def wants_unicode() -> bool:
+def wants_unicode(stream: TextIO | None = None) -> bool:
     """Whether the output encoding holds more than ASCII."""
-    return "utf" in (sys.stdout.encoding or "").lower()
+    return "utf" in ((stream or sys.stdout).encoding or "").lower()
 
 
-def options(*, to_file: bool, verbose: bool = False, quiet: bool = False) -> Options:
+def options(*, to_file: bool, verbose: bool = False, quiet: bool = False, on_stderr: bool = False) -> Options:
     """How a report is wanted on this terminal, or in a file."""
     from envkit.report import Options
+
+    stream = sys.stderr if on_stderr else None
 
     return Options(
         verbose=verbose,
         quiet=quiet,
-        color=not to_file and wants_color(),
-        width=100 if to_file else width(),
-        unicode=to_file or wants_unicode(),
+        color=not to_file and wants_color(stream),
+        width=100 if to_file else width(stream),
+        unicode=to_file or wants_unicode(stream),
     )

@@ -74,8 +74,11 @@ def read_input(source: str | Path, *, limit: int = MAX_BYTES) -> bytes:
     return data
 
 
-def loads(kind: type[T], data: bytes, *, name: str, where: str) -> Loaded[T]:
-    """A value of schema `envkit.<name>/<major>` from JSON bytes. Raises BadInputError."""
+def loads(kind: type[T], data: bytes, *, name: str, where: str, strict: bool = True) -> Loaded[T]:
+    """A value of schema `envkit.<name>/<major>` from JSON bytes. Raises BadInputError.
+
+    strict: no number is taken from text. JSON itself has no NaN.
+    """
     todo = f"give a file that envkit saved with --save (schema envkit.{name})"
     if not data.strip():
         raise BadInputError(f"{where} is empty", todo=todo)
@@ -89,7 +92,7 @@ def loads(kind: type[T], data: bytes, *, name: str, where: str) -> Loaded[T]:
         raise BadInputError(f"{where} is nested more than {MAX_DEPTH} levels deep", todo=todo)
     _check_schema(raw.get("schema"), name, where)
     try:
-        return Loaded(value=msgspec.convert(raw, kind), raw=raw)
+        return Loaded(value=msgspec.convert(raw, kind, strict=strict), raw=raw)
     except (msgspec.ValidationError, RecursionError) as error:
         raise BadInputError(f"{where} is not a valid {name}: {error}", todo=todo) from error
 

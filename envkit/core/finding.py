@@ -9,7 +9,8 @@ Outcome = Literal["ok", "problem", "unknown", "not-applicable"]
 Severity = Literal["error", "warning", "note"]
 Proof = Literal["hypothesis", "replayed", "survived", "better"]
 """How far a diagnosis was proved: hypothesis (nothing tried), replayed (the failing step is finite with
-the fix), survived (200 further steps), better (beats the control on two seeds)."""
+the fix), survived (200 further steps, or to the end of the script), better (beats the control on two
+seeds)."""
 Apply = Literal["pip", "environment"]
 """Kinds of fix steps that may be carried out when the person says so."""
 

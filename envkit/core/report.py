@@ -151,4 +151,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     sections: tuple[Section, ...] = ()
     notes: tuple[str, ...] = ()
+    findings_first: bool = False
+    """Whether findings stand before the sections in text, too, which then say more of them; the list of every
+    check is left out."""
     schema: str = "envkit.report/1"

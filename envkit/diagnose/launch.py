@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from envkit.core import foreground
-from envkit.core.errors import TargetAbsentError, UsageError
+from envkit.core.errors import TargetAbsentError
 
 INJECT = Path(__file__).resolve().parent.parent / "payload" / "_envkit_inject"
 
@@ -23,25 +23,21 @@ class Launch:
     """Where the watcher writes its traces."""
     try_seconds: float | None = None
     """For trials; None = nothing is tried."""
+    stop: bool = False
+    """End the script when something is not finite."""
 
 
-def command(arguments: Sequence[str], python: str) -> tuple[str, ...]:
-    """The command line: `train.py ...` and `-m module ...` get the target's Python before them.
+def start(
+    launch: Launch,
+    environment: Mapping[str, str],
+    *,
+    stdout_to_stderr: bool,
+    meanwhile: Callable[[int], None] | None = None,
+) -> foreground.Ended:
+    """Run it to its end. Raises TargetAbsentError when there is no such program.
 
-    Raises UsageError when nothing is to be run.
+    meanwhile: called now and then with its process id.
     """
-    if not arguments:
-        raise UsageError(
-            "there is no script to run", todo="give the command after --: envkit diagnose -- python train.py"
-        )
-    first = arguments[0]
-    if first.startswith("-") or (first.endswith(".py") and not os.access(first, os.X_OK)):
-        return (python, *arguments)
-    return tuple(arguments)
-
-
-def start(launch: Launch, environment: Mapping[str, str], *, stdout_to_stderr: bool) -> foreground.Ended:
-    """Run it to its end. Raises TargetAbsentError when there is no such program."""
     path = environment.get("PYTHONPATH")
     env = {
         **environment,
@@ -50,11 +46,13 @@ def start(launch: Launch, environment: Mapping[str, str], *, stdout_to_stderr: b
     }
     if launch.try_seconds is not None:
         env["ENVKIT_TRY"] = str(launch.try_seconds)
+    if launch.stop:
+        env["ENVKIT_STOP"] = "1"
     sys.stdout.flush()
     sys.stderr.flush()
     try:
-        return foreground.run(launch.argv, env, stdout_to_stderr=stdout_to_stderr)
-    except (FileNotFoundError, PermissionError) as error:
+        return foreground.run(launch.argv, env, stdout_to_stderr=stdout_to_stderr, meanwhile=meanwhile)
+    except OSError as error:  # not there, not executable, no program at all
         raise TargetAbsentError(
             f"cannot run {launch.argv[0]}: {error.strerror}",
             todo="give the command as you would type it: envkit diagnose -- python train.py",

@@ -67,11 +67,23 @@ class Speed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ScriptError:
+    """The exception, or the fatal signal, that ended the script."""
+
+    text: str
+    """One line, as Python prints it last."""
+    file: str | None = None
+    """The person's innermost line."""
+    line: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ScriptEnd:
     """How the user's script ended."""
 
     exit_code: int | None
     signal: str | None
+    error: ScriptError | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +93,14 @@ class Overhead:
     median: float
     low: float
     high: float
+    hooks: float | None = None
+    """Of that, what each step's hooks took."""
+    copies: float | None = None
+    """Of that, copies of the process and the faults of their pages."""
+    start_seconds: float | None = None
+    """Before the training, once."""
+    replay_seconds: float | None = None
+    """Repeating a step that failed, and trials; 0.0 when nothing was repeated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +110,8 @@ class Diagnosis:
     verdict: Literal["healthy", "faulty", "unknown"]
     causes: tuple[DiagnosedCause, ...]
     """Faults only; () when healthy."""
+    tripped: bool = False
+    """Whether a loss, a gradient or a weight was not finite."""
     speed: Speed | None
     script: ScriptEnd
     overhead: Overhead | None

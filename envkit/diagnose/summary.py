@@ -2,112 +2,109 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from envkit.causes import catalogue
-from envkit.core.finding import Finding
-from envkit.core.report import Block, Code, Diff, Line, Mark, Report, Section, Series, Verdict
+from envkit.core.finding import Evidence, Finding, Severity
+from envkit.core.report import Report, Verdict
+from envkit.diagnose import ranks
+from envkit.diagnose import summary_sections as sections
+from envkit.diagnose import summary_words as words
+from envkit.diagnose.memory import MemoryUse
 from envkit.diagnose.model import DiagnosedCause, Diagnosis
 from envkit.diagnose.trace import Trace
 
-_AROUND = 3
-"""Lines of code shown before and after the one that is named."""
-_POINTS = 400
+_SUSPECTED = 0.8
+"""Below this a cause that nothing proved is called a suspicion."""
 
 
 def report(
-    diagnosis: Diagnosis, traces: Sequence[Trace], files: Mapping[str, str], *, command: str
+    diagnosis: Diagnosis,
+    traces: Sequence[Trace],
+    files: Mapping[str, str],
+    *,
+    command: str,
+    memory: MemoryUse | None = None,
+    folder: str = "",
 ) -> Report:
-    """What a person reads.
+    """What a person reads: the cause with its evidence, the change, the line, what was tried, the curves.
 
-    files: the person's own files, by path, as far as they could be read.
+    files: the person's own files, by path, as far as they could be read. memory: of the script while it ran.
+    folder: paths below it are shown from it.
     """
     verdict: Verdict = "faulty" if diagnosis.verdict == "faulty" else diagnosis.verdict
-    sections: list[Section] = []
-    for one in diagnosis.causes[:1]:
-        sections += _code(one, files)
-        if one.patch is not None:
-            sections.append(Section(title="The change that mends it", blocks=(Diff(text=one.patch),)))
-    sections += [section for trace in traces[:1] for section in _curves(trace)]
+    trace = guilty(traces)
+    parts = [] if trace is None else sections.sections(diagnosis, trace, files, folder=folder)
+    if memory is not None:
+        parts += sections.memory(diagnosis, memory)
     return Report(
-        command="envkit diagnose", headline=command, verdict=verdict,
-        findings=tuple(_finding(one) for one in diagnosis.causes),
-        sections=tuple(sections), notes=tuple(_notes(diagnosis, traces)),
-    )  # fmt: skip
-
-
-def _finding(one: DiagnosedCause) -> Finding:
-    entry = catalogue()[one.key]
-    where = one.where
-    place = f"{where.file}:{where.line}" if where.file and where.line else ""
-    parts = [part for part in (one.summary, place) if part]
-    suspected = "Suspected, not tried: " if one.proof == "hypothesis" and one.confidence < 0.8 else ""
-    return Finding(
-        key=one.key, outcome="problem", title=entry.title, severity="error" if not suspected else "warning",
-        confidence=one.confidence, summary=suspected + ", ".join(parts), evidence=one.evidence, fix=one.fix,
-    )  # fmt: skip
-
-
-def _code(one: DiagnosedCause, files: Mapping[str, str]) -> Iterator[Section]:
-    where = one.where
-    lines = files.get(where.file or "", "").splitlines()
-    if where.line is None or not 0 < where.line <= len(lines):
-        return
-    first = max(1, where.line - _AROUND)
-    shown = tuple(lines[first - 1 : where.line + _AROUND])
-    block: Block = Code(path=where.file or "", lines=shown, first_line=first, marked=(where.line,))
-    yield Section(title="The line", blocks=(block,))
-
-
-def _curves(trace: Trace) -> Iterator[Section]:
-    steps = trace.steps
-    if len(steps.loss) < 2:
-        return
-    every = max(1, len(steps.loss) // _POINTS)
-    picked = range(0, len(steps.loss), every)
-    lines = [
-        Line(name=name, y=tuple(_finite(values[place]) for place in picked))
-        for name, values in (("loss", steps.loss), ("gradient norm", steps.gradient))
-        if any(_finite(values[place]) is not None for place in picked)
-    ]
-    if not lines:
-        return
-    marks = () if trace.trip is None else (Mark(x=float(trace.trip.step), label="not finite"),)
-    yield Section(
-        title="Loss and gradient",
-        blocks=(
-            Series(x=tuple(map(float, picked)), ys=tuple(lines), x_label="step", log_y=True, marks=marks),
-        ),
+        command="envkit diagnose",
+        headline=command,
+        verdict=verdict,
+        conclusion=_conclusion(diagnosis, trace, traces, command, folder),
+        findings=tuple(_finding(one, number, folder) for number, one in enumerate(diagnosis.causes)),
+        sections=tuple(parts),
+        notes=tuple(words.notes(diagnosis, traces, trace)),
+        findings_first=True,
     )
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) and value > 0 else None
+def guilty(traces: Sequence[Trace]) -> Trace | None:
+    """The process to tell about: one in which something went wrong, else the one that trained longest."""
+    traces = ranks.judged(traces)
+    tripped = [one for one in traces if one.trip is not None]
+    wrong = tripped or [one for one in traces if one.crash is not None]
+    if wrong:
+        return max(wrong, key=lambda one: (len(one.events), len(one.steps.ended)))
+    return traces[0] if traces else None
 
 
-def _notes(diagnosis: Diagnosis, traces: Sequence[Trace]) -> Iterator[str]:
-    for trace in traces[:1]:
-        if trace.trip is not None:
-            yield _repeated(trace)
-        yield from (f"the watcher switched itself off: {fault}" for fault in trace.faults)
-    script = diagnosis.script
-    if script.signal is not None:
-        yield f"the script was ended by {script.signal}"
-    elif script.exit_code:
-        yield f"the script ended with exit code {script.exit_code}"
-    if diagnosis.overhead is not None:
-        yield f"watching took {diagnosis.overhead.median:.1%} of the time"
+def _finding(one: DiagnosedCause, number: int, folder: str) -> Finding:
+    entry = catalogue()[one.key]
+    place = where(one, folder)
+    said = f"{one.summary}, {place}" if one.summary and place else one.summary or place
+    severity: Severity = "note" if number else "error"
+    lead = "Also possible: " if number else ""
+    if one.proof == "hypothesis" and one.confidence < _SUSPECTED and not number:
+        lead = "Suspected: "
+    return Finding(
+        key=one.key, outcome="problem", title=entry.title, severity=severity, confidence=one.confidence,
+        summary=lead + said, evidence=_untold(one), fix=() if number else one.fix,
+    )  # fmt: skip
+
+
+def _untold(one: DiagnosedCause) -> tuple[Evidence, ...]:
+    """Evidence without what was tried, which has a table of its own."""
+    return tuple(fact for fact in one.evidence if not fact.what.startswith("tried: "))
+
+
+def where(one: DiagnosedCause, folder: str) -> str:
+    """`train.py:29 in encoder.fc1 (forward)`."""
+    place = one.where
+    parts = []
+    if place.file and place.line:
+        parts.append(f"{words.shortened(place.file, folder)}:{place.line}")
+    if place.module:
+        parts.append(f"in {place.module}")
+    if place.phase and parts:
+        parts.append(f"({place.phase})")
+    return " ".join(parts)
+
+
+def _conclusion(
+    diagnosis: Diagnosis, trace: Trace | None, traces: Sequence[Trace], command: str, folder: str
+) -> str:
+    """The last line, and the first one of a page."""
+    if diagnosis.verdict == "healthy":
+        return words.healthy(diagnosis, traces)
     if diagnosis.verdict == "unknown":
-        yield "no optimiser step of PyTorch was seen"
-
-
-def _repeated(trace: Trace) -> str:
-    assert trace.trip is not None
-    what = {"loss": "loss", "gradient": "gradient", "weights": "weights"}[trace.trip.what]
-    said = f"the {what} of step {trace.trip.step} became {trace.trip.value}"
-    if trace.replay == "repeated":
-        return (
-            f"{said}; the step was repeated in a copy of the process, and the run went on as without envkit"
-        )
-    return f"{said}; the step could not be repeated ({trace.replay or 'not tried'})"
+        return words.unknown(diagnosis, traces, command)
+    happened = words.happened(diagnosis, trace, folder)
+    if not diagnosis.causes:
+        return f"{happened} {words.why_not(diagnosis, trace)}"
+    first = diagnosis.causes[0]
+    place = first.where
+    at = f" at {words.shortened(place.file, folder)}:{place.line}" if place.file and place.line else ""
+    crashed = trace is None or trace.trip is None
+    tried = "" if crashed and first.proof == "hypothesis" else f"; {words.proof(first)}"
+    return f"{happened} Cause: {first.key}{at}{tried}."

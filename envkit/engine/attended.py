@@ -47,14 +47,27 @@ class Attended:
     """A folder of the container to fetch at the end, however it ended."""
     fetched: Callable[[bytes], None] | None = None
     """Told its tar."""
+    err: Callable[[bytes], None] | None = None
+    """Told each piece of standard error."""
+    folders: tuple[str, ...] = ()
+    """Made in the container, for anybody to write to."""
+    mounts: tuple[str, ...] = ()
+    """Folders of this machine that are seen in it at the same path; only of an engine on this machine."""
+    workdir: str | None = None
+    user: str | None = None
+    """`uid:gid`; None = the image's."""
+    network: str = "none"
 
 
 class Streams:
     """The container's two streams, read in a thread: waiting for an engine's connection has no limit."""
 
-    def __init__(self, attached: Iterator[tuple[bytes | None, bytes | None]], out: Any) -> None:
+    def __init__(
+        self, attached: Iterator[tuple[bytes | None, bytes | None]], out: Any, err: Any = None
+    ) -> None:
         self.stdout, self.stderr = bytearray(), bytearray()
         self._out = out
+        self._err = err
         self._queue: queue.SimpleQueue[tuple[bytes | None, bytes | None] | None] = queue.SimpleQueue()
         threading.Thread(target=self._read, args=(attached,), daemon=True).start()
 
@@ -82,6 +95,8 @@ class Streams:
                     self._out(out)
             if err:
                 self.stderr += err[: _MOST - len(self.stderr)]
+                if self._err is not None:
+                    self._err(err)
         return False
 
 
@@ -93,7 +108,7 @@ def attend(client: DockerClient, what: Attended, *, local: bool) -> Result:
     name = f"envkit-{secrets.token_hex(6)}"
     try:
         with _container(client, what, name) as container:
-            streams = Streams(container.attach(stream=True, logs=True, demux=True), what.out)
+            streams = Streams(container.attach(stream=True, logs=True, demux=True), what.out, what.err)
             container.start()
             _tell_pid(container, what, local=local)
             return _ended(container, what, streams, start)
@@ -110,13 +125,16 @@ def _container(client: DockerClient, what: Attended, name: str) -> Iterator[Any]
         list(what.argv),
         name=name,
         entrypoint="",
-        network_mode="none",
+        network_mode=what.network,
         environment=dict(what.env),
         shm_size=_SHARED,
+        volumes={folder: {"bind": folder, "mode": "rw"} for folder in what.mounts},
+        working_dir=what.workdir,
+        user=what.user,
         **gpu_options(what.gpus),
     )
-    if what.files:
-        container.put_archive("/", tar(what.files))
+    if what.files or what.folders:
+        container.put_archive("/", tar(what.files, what.folders))
     try:
         yield container
     finally:

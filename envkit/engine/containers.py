@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envkit.core.proc import Result
@@ -20,10 +20,18 @@ def gpu_options(gpus: bool) -> dict[str, Any]:
     return {"device_requests": [DeviceRequest(count=-1, capabilities=[["gpu"]])]}
 
 
-def tar(files: Mapping[str, bytes]) -> bytes:
-    """A tar of files whose folders anybody may read: the container's user is not ours."""
+def tar(files: Mapping[str, bytes], folders: Sequence[str] = ()) -> bytes:
+    """A tar of files whose folders anybody may read: the container's user is not ours.
+
+    folders: made beside them, for anybody to write to.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path in folders:
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.type = tarfile.DIRTYPE
+            entry.mode = 0o1777
+            archive.addfile(entry)
         for path, data in files.items():
             entry = tarfile.TarInfo(path.lstrip("/"))
             entry.size = len(data)

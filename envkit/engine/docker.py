@@ -68,6 +68,11 @@ class Engine:
         """Whether the engine shares this machine's users and disks."""
         return str(self._client.api.base_url).startswith(("http+docker://localhost", "http+unix://"))
 
+    @property
+    def rootless(self) -> bool:
+        """Whether root of a container is this user."""
+        return any("name=rootless" in str(one) for one in self._client.info().get("SecurityOptions") or ())
+
     def _command(self, argv: tuple[str, ...], limit: float = ANSWER, grace: float = 0) -> Command:
         env = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain", "NO_COLOR": "1"}
         if self._host:

@@ -59,9 +59,10 @@ def _titles(told: Outline) -> list[Markup]:
 def _main(report: Report, told: Outline, options: Options) -> list[Markup]:
     parts = [_problem(problem) for problem in told.problems]
     parts += [_undecided(told), _fine(told)]
-    parts += [
+    notes = [
         element("p", element("b", "Note: "), foreign.line(note), class_="remark") for note in report.notes
     ]
+    parts += [] if report.findings_first else notes
     numbered = list(enumerate(report.sections, 1))
     parts += [
         element("section", element("h2", foreign.line(section.title, limit=400)), *_blocks(section, number))
@@ -69,6 +70,7 @@ def _main(report: Report, told: Outline, options: Options) -> list[Markup]:
         if not section.detail
     ]
     opened = "" if options.verbose else None
+    parts += notes if report.findings_first else []
     parts += [
         _folded(foreign.line(section.title, limit=400), _blocks(section, number), opened)
         for number, section in numbered
@@ -163,7 +165,7 @@ def _fine(told: Outline) -> Markup:
 
 
 def _checks(report: Report, opened: str | None) -> Markup:
-    if not report.findings:
+    if not report.findings or report.findings_first:
         return Markup("")
     rows: list[list[str]] = [
         [element("code", foreign.line(finding.key)), outline.WORDS[finding.outcome], outline.reason(finding)]

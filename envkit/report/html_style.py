@@ -117,6 +117,7 @@ path { fill: none; vector-effect: non-scaling-stroke; }
 .whisker { stroke: var(--ink); stroke-width: 1.4; }
 .code figcaption { font-family: ui-monospace, Menlo, Consolas, monospace; margin-bottom: .3rem; }
 .code pre, .diff { padding: .65rem 0; }
+h2 + .diff { margin-top: .5rem; }
 .row { display: block; padding: 0 .85rem; min-width: max-content; }
 .gutter { color: var(--dim); user-select: none; }
 .hit { background: var(--hit); box-shadow: inset 3px 0 var(--error); }

@@ -24,10 +24,11 @@ def render(report: Report, options: Options) -> str:
     parts += [[_inline(report.headline)]] if report.headline else []
     parts += [_problem(problem) for problem in told.problems]
     parts += [_undecided(told), _fine(told)]
-    parts += [[f"Note: {_inline(note)}"] for note in report.notes]
-    parts += [_section(section) for section in report.sections if not section.detail]
+    notes = [[f"Note: {_inline(note)}"] for note in report.notes]
+    shown = [_section(section) for section in report.sections if not section.detail]
+    parts += [*shown, *notes] if report.findings_first else [*notes, *shown]
     parts += [_folded(section.title, _blocks(section)) for section in report.sections if section.detail]
-    parts.append(_checks(report) if options.verbose else [])
+    parts.append(_checks(report) if options.verbose and not report.findings_first else [])
     return _joined(parts)
 
 

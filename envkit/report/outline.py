@@ -123,7 +123,7 @@ def state(report: Report, told: Outline) -> str:
         return "error"
     return {
         "healthy": "ok", "faster": "ok", "same": "ok", "slower": "warning",
-        "problems": "warning", "faulty": "warning",
+        "problems": "warning", "faulty": "error",
         "planned": "ok", "built": "ok", "refused": "error", "drifted": "warning",
     }.get(report.verdict, "unknown")  # fmt: skip
 

@@ -23,11 +23,12 @@ def render(report: Report, options: Options) -> str:
         parts = [[line for problem in told.problems for line in _title(problem, ink)]]
     else:
         parts = [_headline(report, ink)]
-        parts += [_section(section, ink) for section in report.sections if not section.detail]
-        parts += [_problem(problem, ink) for problem in told.problems]
+        shown = [_section(section, ink) for section in report.sections if not section.detail]
+        problems = [_problem(problem, ink) for problem in told.problems]
+        parts += [*problems, *shown] if report.findings_first else [*shown, *problems]
         parts += [_undecided(told, ink, options.verbose)]
         if options.verbose:
-            parts += [_checks(report, ink)]
+            parts += [] if report.findings_first else [_checks(report, ink)]
             parts += [_section(section, ink) for section in report.sections if section.detail]
         parts += [_fine(told, ink), [line for note in report.notes for line in _note(note, ink)]]
     parts.append(_verdict(report, told, ink))

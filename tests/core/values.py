@@ -24,6 +24,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         float: REAL,
         bool: st.booleans(),
         type(None): st.none(),
+        Any: st.one_of(WORDS, WHOLE, st.booleans(), st.none()),
     }
     if kind in plain:
         return plain[kind]

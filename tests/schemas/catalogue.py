@@ -14,6 +14,7 @@ from envkit.build.run import Outcome
 from envkit.cli.explained import Causes
 from envkit.core.report import Report
 from envkit.diagnose.model import Diagnosis
+from envkit.diagnose.recording import Recording
 from envkit.doctor.answer import Answer
 from envkit.doctor.fleet.model import Fleet
 from envkit.facts.model import Snapshot
@@ -37,4 +38,5 @@ SCHEMAS: dict[str, Any] = {
     "bench-aa": AaResult,
     "bench-history": Entry,
     "diagnosis": Diagnosis,
+    "trace": Recording,
 }

@@ -85,6 +85,7 @@ from envkit.resolve.model import Lock, Pin, Plan, PlanTarget, Refusal, Rejected,
 from envkit.resolve.request import Host as BuildHost
 from envkit.resolve.request import Request, TargetGpu
 from envkit.target.conditions import Conditions, GpuFacts, GpuMoment, Moment
+from tests.schemas.instances_trace import RECORDING
 
 EVIDENCE = (Evidence(what="driver", value="525.60", source="/proc/driver/nvidia/version"),)
 FIX = (FixStep(say="Install a newer driver", run="sudo apt install nvidia-driver"), FixStep(say="Reboot"))
@@ -466,4 +467,5 @@ INSTANCES: dict[str, Any] = {
         script=ScriptEnd(exit_code=1, signal=None),
         overhead=Overhead(median=0.01, low=0.005, high=0.015),
     ),
+    "trace": RECORDING,
 }

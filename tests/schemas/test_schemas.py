@@ -43,6 +43,7 @@ FIELDS = {
     "bench-aa": "schema fingerprint results date interrupted notes",
     "bench-history": "schema date fingerprint results",
     "diagnosis": "schema verdict causes speed script overhead",
+    "trace": "schema command processes script memory files",
 }
 """The fields that are promised; there may be more."""
 INNER = {
@@ -216,7 +217,7 @@ class TestJsonOfTheCommands:
         assert {"key", "share"} <= set(written["speed"]["primary"])
         (gain,) = written["speed"]["gains"]
         assert gain == {"fix": "num_workers=8", "predicted": [0.2, 0.4], "measured": None}
-        assert set(written["script"]) == {"exit_code", "signal"}
+        assert set(written["script"]) == {"exit_code", "signal", "error"}
 
     def test_every_block_carries_its_kind(self):
         (section,) = json.loads(dumps(INSTANCES["report"]))["sections"]

@@ -1,30 +1,25 @@
-"""To be told when the script has imported a framework, without importing it."""
+"""To be told when the script has imported a framework, without importing it.
+
+Nothing stands between the import system and the module: its spec knows when it is done, and then becomes an
+ordinary one. So `find_spec` answers as it would, and a traceback of a failed import has no frame of ours.
+"""
 
 import sys
 
+_PLAIN = type(sys.__spec__)
 
-class _Loader:
-    """Stands before a module's loader until it has run, then takes itself away."""
 
-    def __init__(self, loader, told):
-        self._loader = loader
-        self._told = told
+class ModuleSpec(_PLAIN):
+    """A spec that tells when the import system has run its module."""
 
-    def __getattr__(self, name):
-        return getattr(self._loader, name)
-
-    def create_module(self, spec):
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module):
-        # The module sees the loader that it would have seen.
-        module.__spec__.loader = self._loader
-        module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        try:
-            self._told(module)
-        except Exception:  # the watcher's trouble is never the script's
-            pass
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value)
+        if name == "_initializing" and not value:
+            told = self.__dict__.pop("_envkit_told", None)
+            self.__class__ = _PLAIN
+            module = sys.modules.get(self.name)  # not there where it raised
+            if told is not None and module is not None:
+                told(self.name, module)
 
 
 class _Finder:
@@ -32,8 +27,7 @@ class _Finder:
         self._wanted = wanted
 
     def find_spec(self, name, path=None, target=None):
-        told = self._wanted.get(name)
-        if told is None:
+        if name not in self._wanted:
             return None
         for finder in list(sys.meta_path):
             if finder is self or not hasattr(finder, "find_spec"):
@@ -43,12 +37,30 @@ class _Finder:
                 break
         else:
             return None
-        if spec.loader is not None and hasattr(spec.loader, "exec_module"):
-            del self._wanted[name]
-            spec.loader = _Loader(spec.loader, told)
+        if type(spec) is _PLAIN:
+            spec._envkit_told = self._told
+            spec.__class__ = ModuleSpec
         return spec
+
+    def _told(self, name, module):
+        told = self._wanted.pop(name, None)
+        if not self._wanted and self in sys.meta_path:
+            sys.meta_path.remove(self)
+        try:
+            if told is not None:
+                told(module)
+        except Exception:  # the watcher's trouble is never the script's
+            pass
 
 
 def after(wanted):
-    """Call `wanted[name](module)` once the script has imported `name`."""
-    sys.meta_path.insert(0, _Finder(dict(wanted)))
+    """Call `wanted[name](module)` once the script has imported `name`, at once where it has.
+
+    Returns what stands on sys.meta_path.
+    """
+    wanted = dict(wanted)
+    for name in [name for name in wanted if name in sys.modules]:
+        wanted.pop(name)(sys.modules[name])
+    finder = _Finder(wanted)
+    sys.meta_path.insert(0, finder)
+    return finder

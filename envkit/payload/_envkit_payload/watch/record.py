@@ -1,8 +1,9 @@
 """The trace: JSON lines, one file a process, each line written at once."""
 
-import json
 import os
 import time
+
+from . import descriptors, lines
 
 _open = os.open
 """Kept, since a copy of the process that repeats a step redirects it."""
@@ -12,11 +13,14 @@ class Recorder:
     """Writes lines until something goes wrong, and then never again."""
 
     def __init__(self, folder):
-        self._folder = folder
+        self.folder = folder
         self._pid = os.getpid()
         self._fd = None
+        self._file = None
+        """Which file it is: a script that closes all numbers may give this one to a file of its own."""
         self._of = None
         self.on = True
+        self.over = False
         self.copy = False
         """In a copy of the process that repeats a step: it has nothing to do but that."""
         self.endings = []
@@ -26,15 +30,22 @@ class Recorder:
         if not self.on:
             return
         try:
-            if self._fd is None:
-                path = os.path.join(self._folder, "{}.jsonl".format(self._pid))
-                self._fd = _open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            fields = dict(kind=kind, at=round(time.monotonic(), 6), **fields)
-            data = (json.dumps(fields, default=str) + "\n").encode("utf-8", "replace")
+            fd = self._opened()
+            data = (lines.encode(dict(kind=kind, at=round(time.monotonic(), 6), **fields)) + "\n").encode()
             while data:
-                data = data[os.write(self._fd, data) :]
-        except (OSError, ValueError, RecursionError):  # a full disk: the script goes on, unwatched
+                data = data[os.write(fd, data) :]
+        except Exception:  # a full disk: the script goes on, unwatched
             self.on = False
+
+    def _opened(self):
+        if self._fd is None:
+            path = os.path.join(self.folder, "{}.jsonl".format(self._pid))
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._fd = descriptors.high(_open(path, flags, 0o600))
+            self._file = _identity(self._fd)
+        if _identity(self._fd) != self._file:
+            raise OSError("no longer our file")
+        return self._fd
 
     def fault(self, where, error):
         """A fault of our own: said once, and the watcher is off."""
@@ -50,15 +61,22 @@ class Recorder:
 
     def ending(self, error):
         """The script is over."""
+        self.over = True
         for told in self.endings:
             try:
                 told(error)
             except Exception as fault:
                 self.fault("end", fault)
-        fields = {}
-        if error is not None:
-            fields = {"error_type": type(error).__name__, "error": str(error)[:2000]}
-        self("end", **fields)
+        from . import crash
+
+        self("end", **crash.seen(error))
+
+    def close(self):
+        """No more lines."""
+        self.on = False
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
 
     def adopt(self):
         """In a child of ours: lines go to a file of its own."""
@@ -68,3 +86,8 @@ class Recorder:
         self._fd = None
         self.on = self.copy = True
         self("copy", of=of)
+
+
+def _identity(fd):
+    seen = os.fstat(fd)
+    return seen.st_dev, seen.st_ino

@@ -1,69 +1,85 @@
-"""Tier 0 for torch: loss, gradient norm, learning rate of each step, and the trip when one is not finite.
+"""Tier 0 for torch: what is seen of each step, and the trip when a value that is trained on is not finite.
 
 Hooks are torch's own global ones, and one wrapper, of `torch.autograd.backward`, through which every loss
 goes. On a CPU a value is read at once; on a device it would make the script wait, so it is kept there
-and read some steps later.
+and read some steps later. A step ends with an optimiser's update; in a script that changes its weights by
+hand, with the backward pass.
 """
 
 import importlib
 import math
-import os
 import time
+import weakref
 
-from . import frames
+from . import again, frames, patches, schedules, signals, stop, tier0_fast, tier0_ring, tier0_scaler, weave
+from .closures import closure_of
 from .governor import Governor
 from .loader_torch import Indices
+from .made_torch import Made
+from .tier0_doubt import Doubt
+from .tier0_eval import Evaluation
+from .tier0_norms import Norms
+from .tier0_ring import Ring
+from .tier0_steps import Course, written
+from .tier0_wide import Wide
 from .timetravel import Travel
+from .unseen_torch import Unseen
 
-_PIECE = 0.5
-"""Seconds between two lines of steps."""
+_UNSEEN, _NO_MORE = 64, 1024
+"""Backward passes without an update after which a script changes weights by hand: one whose optimiser never
+made an update, one whose optimiser did."""
 
 
 def install(torch, recorder):
     """Watch what this process trains with torch from now on."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        travel = None  # a lone rank cannot repeat a step that all ranks do together
+    start = time.thread_time()
+    if again.plan() is not None:
+        travel = again.Again(torch, recorder)
     else:
         travel = Travel(torch, recorder)
     watch = Watch(torch, recorder, travel)
-    recorder("framework", name="torch", version=str(torch.__version__), threads=torch.get_num_threads())
+    recorder("framework", name="torch", version=str(torch.__version__))
     optimizer = importlib.import_module("torch.optim.optimizer")
-    optimizer.register_optimizer_step_pre_hook(watch.guarded(watch.before_step))
-    optimizer.register_optimizer_step_post_hook(watch.guarded(watch.after_step))
-    _wrap_backward(torch, watch)
+    loss, before, after = tier0_fast.hooks(torch, watch)
+    patches.keep(optimizer.register_optimizer_step_pre_hook(before))
+    patches.keep(optimizer.register_optimizer_step_post_hook(after))
+    _wrap_backward(torch, watch, loss)
     _wrap_optimizer(optimizer.Optimizer, watch)
+    _wrap_clip(torch, watch)
+    schedules.install(torch, watch, recorder)
+    tier0_scaler.install(torch, watch)
+    watch.evaluation.install(watch)
+    for hook in weave.hooks:
+        Unseen(torch).never_compiled(hook)
     recorder.endings.append(watch.end)
+    if again.plan() is not None:
+        travel.begin(watch)
+    watch.governor.install += time.thread_time() - start
 
 
-def _wrap_backward(torch, watch):
-    plain = torch.autograd.backward
-    seen = watch.guarded(watch.before_backward)
+def _wrap_backward(torch, watch, seen):
+    done = watch.guarded(watch.after_backward)
 
-    def backward(*args, **kwargs):
-        seen(args, kwargs)
-        return plain(*args, **kwargs)
+    def after(*_):
+        if not watch.plain and (watch.within is not None or watch.by_hand):
+            done()
 
-    backward.__wrapped__ = plain
-    backward.__name__, backward.__doc__, backward.__module__ = "backward", plain.__doc__, plain.__module__
-    frames.OURS.add(backward.__code__)
-    torch.autograd.backward = backward
+    weave.around(torch.autograd, "backward", before=seen, after=after)
 
 
 def _wrap_optimizer(kind, watch):
-    plain = kind.__init__
-    seen = watch.guarded(watch.optimizer_made)
+    made = watch.guarded(watch.optimizer_made)
+    weave.around(kind, "__init__", after=lambda out, optimizer, *_: made(optimizer))
 
-    def __init__(self, *args, **kwargs):
-        plain(self, *args, **kwargs)
-        seen(self)
 
-    __init__.__wrapped__ = plain
-    frames.OURS.add(__init__.__code__)
-    kind.__init__ = __init__
+def _wrap_clip(torch, watch):
+    """The norm that the script itself takes of its gradients costs nothing."""
+    clipped = watch.guarded(watch.clipped)
+    weave.around(torch.nn.utils.clip_grad, "clip_grad_norm_", after=lambda norm, *_: clipped(norm))
 
 
 class Watch:
-    """What was seen so far in this process. step: optimiser steps that are done."""
+    """What was seen so far in this process. step: steps that are done."""
 
     def __init__(self, torch, recorder, travel):
         self.torch = torch
@@ -73,37 +89,75 @@ class Watch:
         self.backwards = 0
         self.tripped = None
         self.governor = Governor()
-        self._losses = []
-        self._norms = []
-        self._rates = []
-        self._ends = []
+        self.doubt = Doubt()
+        self.norms = Norms(torch)
+        self.course = Course(recorder)
+        self.ring = Ring(torch, self._arrived)
+        self.wide = Wide(torch, self)
+        self.evaluation = Evaluation(torch)
         self.usual_norms = []
         """Gradient norms of the first steps, for comparison."""
-        self._first = 0
-        self._last_line = time.monotonic()
-        self._loss = None
         self.indices = Indices(torch)
+        self.made = Made(torch)
         self.armed = None
         """In a copy that repeats a step: who looks at every operation."""
         self.trial = None
         """In a copy that runs on with a change: who says what became of it."""
+        self.backward_at = -1
+        """The step in which the newest gradients were made: several optimisers may use them, a step each."""
+        self.settled = True
+        """Whether the next step begins with gradients of its own, as far as is known."""
+        self.within = None
+        """The optimiser in whose update, with a closure, the script is."""
+        self.by_hand = True
+        """Whether the script changes its weights without an optimiser, as far as was seen."""
+        self.optimizers = weakref.WeakValueDictionary()
+        """Optimisers that made an update, by id: their weights, for the check of a copy."""
+        self.plain = False
+        """Whether the steps until `full_at` are looked at in short."""
+        self.full_at = 0
+        self.since_update = 0
+        self.loss = self.clip = None
+        """Of this step: its loss, and the norm of the gradients before the script clipped them."""
+        self._full = self._new_at = 0
+        self._previous = None
+        self._leads = set()
+        """Optimisers after which another one makes its update of the same gradients, by id."""
+        self._late = []
+        self._unscaled = self._scale = None
+        self._norm = self._bad = None
+        self._looked = 0.0
+        self._leaves = ()
+        self._streak = 0
 
     def guarded(self, function):
         """A hook whose own fault switches the watcher off and never reaches the script."""
         recorder, name = self.recorder, function.__name__
+        compiling = getattr(getattr(self.torch, "compiler", None), "is_compiling", bool)
+        dispatched = getattr(self.torch._C, "_len_torch_dispatch_stack", bool)
+        asked = getattr(self.torch._C, "_len_torch_function_stack", bool)
+        unseen = Unseen(self.torch)
 
         def hook(*args, **kwargs):
-            if not recorder.on:
-                return
+            if compiling() or not recorder.on:  # (its compiler knows the first)
+                return None
             try:
-                function(*args, **kwargs)
+                if dispatched() or asked():
+                    with unseen():
+                        return function(*args, **kwargs)
+                return function(*args, **kwargs)
             except Exception as error:
+                if signals.raised(error):
+                    raise
                 recorder.fault(name, error)
+                return None
 
+        unseen.never_compiled(hook)
         return hook
 
     def optimizer_made(self, optimizer):
         """The script made one, perhaps of a class of its own."""
+        start = time.thread_time()
         rate = optimizer.param_groups[0].get("lr")
         self.recorder(
             "optimizer",
@@ -111,91 +165,260 @@ class Watch:
             rate=float(rate) if isinstance(rate, (int, float)) else None,
             stack=frames.users(),
         )
+        self.by_hand = self.plain = False
+        self.norms.baseline(optimizer)
+        if self.travel is not None and self.step == 0:
+            self.travel.first(self)  # the first step may be the one that fails
+        if self.step == 0:
+            self.governor.install += time.thread_time() - start
 
-    def before_backward(self, args, kwargs):
+    def scaled(self, outputs, out):
+        """A loss scaler multiplied a loss."""
+        if isinstance(outputs, self.torch.Tensor) and out is not outputs:
+            self._unscaled = (id(out), outputs.detach())
+            self.plain = False
+
+    def clipped(self, norm):
+        """The script clipped its gradients, whose norm was this."""
+        if isinstance(norm, self.torch.Tensor) and norm.numel() == 1:
+            self.clip = norm.detach()
+
+    def before_backward(self, tensors):
         """The script asks for gradients: its loss is at hand."""
-        start = time.perf_counter()
-        tensors = args[0] if args else kwargs.get("tensors")
-        tensors = (tensors,) if isinstance(tensors, self.torch.Tensor) else tuple(tensors or ())
+        start = time.thread_time()
+        self.governor.training()
         self.backwards += 1
-        if tensors and tensors[0].numel() == 1:
-            self._loss = value = tensors[0].detach()
-            if value.device.type == "cpu":
-                number = value.item()
-                if self.trial is not None:
-                    self.trial.seen("loss", number)
-                if not math.isfinite(number):
-                    self.trip("loss", number)
-        self.governor.spent(time.perf_counter() - start)
+        self.backward_at = self.step
+        self.since_update += 1
+        if not self.by_hand and self.since_update > (_NO_MORE if self.optimizers else _UNSEEN):
+            self.by_hand = True
+        loss = tensors
+        if isinstance(loss, (list, tuple)) and loss:
+            loss = loss[0]
+        given = loss
+        unscaled, self._unscaled = self._unscaled, None
+        if unscaled is not None and unscaled[0] == id(loss):
+            loss = unscaled[1]
+        if self.armed is not None:
+            self.armed.before_backward(loss)
+        if type(loss) is self.torch.Tensor and loss.numel() == 1:
+            self._see_loss(loss)
+        if self.governor.always and self.by_hand and isinstance(loss, self.torch.Tensor):
+            self._leaves = self.norms.leaves(given)
+        self.governor.spent(time.thread_time() - start)
+
+    def _see_loss(self, loss):
+        if not loss.is_cpu:
+            self.loss = None
+            self.plain = False
+            self._on_device()
+            self.ring.put(self.step, "loss", loss)
+            return
+        self.loss = number = loss.item()
+        if self.trial is not None and self.within is None:
+            self.trial.seen("loss", number)
+        if self.tripped is not None:  # it is known
+            return
+        found = self.doubt.loss(number, self.step, self.by_hand)
+        if self.doubt.held is not None:
+            self.plain = False
+        if found is not None:
+            self.trip(*found)
+
+    def _on_device(self):
+        """The script trains on a device: it is asked rarely, and its process is not forked."""
+        self.governor.least = tier0_ring.EVERY
+        if self.travel is not None:
+            self.travel.on_device = True
+
+    def after_backward(self):
+        """The gradients are there: in a script without optimiser, or within an update that makes them."""
+        if self.within is not None:
+            self._gradients(self.within)
+            self.wide.before_step(self.within)
+        elif self.by_hand:
+            start = time.thread_time()
+            if self.armed is not None:
+                self.armed.gradients(self._leaves)
+            if self.governor.always:
+                grads = [one.grad for one in self._leaves if one.grad is not None]
+                if not self.norms.finite(grads) or not self.norms.finite(self._leaves):
+                    self.trip("gradient", float("nan"), self.step)
+                self._leaves = ()
+            self.ring.taken(self.step)
+            self._step_done(None, start)
 
     def before_step(self, optimizer, args, kwargs):
-        """Gradients are there, the update is not."""
-        start = time.perf_counter()
+        """Gradients are there, the update is not; with a closure, which makes them, neither is."""
+        self.within = None if closure_of(args, kwargs) is None else optimizer
         if self.armed is not None:
-            self.armed.before_step(optimizer)
-            return
-        norm = None
-        if self.governor.due(self.step):
-            norm = self._norm(optimizer)
-            if self.trial is not None and norm is not None:
-                self.trial.seen("gradient", norm)
-            if norm is not None and not math.isfinite(norm):
-                self.trip("gradient", norm)
-        self._norms.append(norm)
-        if norm is not None and len(self.usual_norms) < 512 and math.isfinite(norm):
-            self.usual_norms.append(norm)
-        self.governor.spent(time.perf_counter() - start)
+            return self.armed.before_step(optimizer, args, kwargs)
+        if self.within is None:
+            if getattr(optimizer, "found_inf", None) is None:
+                # (else a scaler lets the optimiser itself decide)
+                found = self.doubt.update()
+                if found is not None:
+                    self.trip(*found)
+                self.ring.taken(self.step)
+                self._gradients(optimizer)
+            self.wide.before_step(optimizer)
+        return None
+
+    def _gradients(self, optimizer):
+        """Look at the gradients that an update is made of."""
+        start = time.thread_time()
+        if self.governor.due(id(optimizer), self.step):
+            grads = self.norms.gradients(optimizer)
+            norm = self.norms.norm(grads)
+            if norm is not None and norm.device.type != "cpu":
+                self._on_device()
+                self.ring.put(self.step, "gradient", norm)
+            elif norm is not None:
+                self._norm = number = norm.item()
+                if not math.isfinite(number) and self.tripped is None and not self.norms.finite(grads):
+                    self._bad = number
+                elif len(self.usual_norms) < 512 and math.isfinite(number):
+                    self.usual_norms.append(number)
+            self._looked = time.thread_time() - start
+            self.governor.looked(self._looked)
+        self.governor.spent(time.thread_time() - start)
 
     def after_step(self, optimizer, args, kwargs):
         """One update is done."""
-        start = time.perf_counter()
+        start = time.thread_time()
+        closure = closure_of(args, kwargs) is not None
+        self.within, self.by_hand, self.since_update = None, False, 0
+        if self.optimizers.get(id(optimizer)) is not optimizer:
+            self.optimizers[id(optimizer)] = optimizer
+            self._new_at = self.step
         if self.armed is not None:
             self.armed.after_step(optimizer)
-        if self.governor.always:  # on the way to the step that failed
+        if closure:
+            if self.trial is not None and self.loss is not None:
+                self.trial.seen("loss", self.loss)
+            found = self.doubt.update()
+            if found is not None:
+                if self.norms.finite(self.norms.weights(optimizer)):
+                    self.doubt.thrown()  # a line search tried this point, and went back
+                else:
+                    self.trip(*found)
+        if self._bad is not None or self.governor.always:
             self._weights(optimizer)
-        loss, self._loss = self._loss, None
-        self._losses.append(None if loss is None else loss)
-        self._rates.append(optimizer.param_groups[0].get("lr"))
-        self._ends.append(start)
+        self.wide.after_step(optimizer)
+        left_out = _is_true(getattr(optimizer, "found_inf", None))  # where the optimiser itself decides
+        if left_out:
+            self._left_out()
+        else:
+            self._streak = 0
+        self._step_done(optimizer, start, skipped=left_out or None)
+
+    def scaler_stepped(self, scaler, optimizer, before):
+        """A loss scaler is done with a step, which it may have left out. before: the step it began with."""
+        self._scale = tier0_scaler.scale_of(scaler)
+        if self.step == before:
+            start = time.thread_time()
+            if self.armed is not None:
+                self.armed.finish("repeated")
+            self.wide.left_out()
+            self._left_out()
+            self._step_done(optimizer, start, skipped=True)
+
+    def _left_out(self):
+        """A scaler made no update of the newest gradients."""
+        self.doubt.thrown()
+        self._streak += 1
+        if self._scale is not None and self._scale <= tier0_scaler.USED_UP:
+            if self.trial is not None:
+                self.trial.seen("gradient", float("nan"))
+            self.trip("gradient", float("nan"), self.step)
+
+    def _step_done(self, optimizer, start, skipped=None):
+        rate = None if optimizer is None else optimizer.param_groups[0].get("lr")
+        now = time.perf_counter()
+        self.course.kept.append((self.loss, self._norm, rate, now, self._scale, self.clip, skipped))
+        self.loss = self._norm = self._bad = self.clip = None
+        if self.backward_at != self.step and self._previous is not None:
+            self._leads.add(self._previous)
+        self._previous = id(optimizer)
+        self.settled = self._previous not in self._leads
         self.step += 1
         if self.trial is not None:
             self.trial.after_step()
-        if start - self._last_line > _PIECE or len(self._losses) >= 4096:
+        looked, self._looked = self._looked, 0.0
+        steps, self._full = self.step - self._full, self.step
+        if self.course.due(now):
             self.flush()
-        self.governor.spent(time.perf_counter() - start)
-        self.governor.step_ended()
+        self.ring.steps_ended(steps)
+        if optimizer is not None and self.tripped is None and self.governor.wide_due(self.step):
+            self.wide.begin()
+        self.governor.steps_ended(time.process_time(), steps, time.thread_time() - start, looked)
         if self.travel is not None:
-            self.travel.step_ended(self)
+            self.travel.step_ended(self, steps)
+        self._plainly(optimizer)
 
-    def _norm(self, optimizer):
-        """Global norm of the gradients of an optimiser, or None when there are none or they are not dense."""
-        torch = self.torch
-        gradients = [
-            one.grad
-            for group in optimizer.param_groups
-            for one in group["params"]
-            if one.grad is not None and one.grad.layout is torch.strided
-        ]
-        if not gradients or gradients[0].device.type != "cpu":
-            return None
-        return torch.stack(torch._foreach_norm(gradients)).norm().item()
+    def _plainly(self, optimizer):
+        """Whether the next steps are looked at in short, and how many."""
+        ordinary = (
+            self.trial is None
+            and self.armed is None
+            and optimizer is not None
+            and self.within is None
+            and self._scale is None
+            and self.doubt.held is None
+            and not self.governor.always
+            and not self.wide.on
+            # Each optimiser that takes part is seen, and which of them is seen in full changes.
+            and self.step > self._new_at + 2 * len(self.optimizers)
+        )
+        if ordinary:
+            self.full_at = self.step + self.governor.stride(len(self.optimizers)) - 1
+        self.plain = ordinary and self.full_at > self.step
 
     def _weights(self, optimizer):
-        weights = [one for group in optimizer.param_groups for one in group["params"]]
-        if not all(self.torch.isfinite(one).all() for one in weights):
-            if self.trial is not None:
-                self.trial.end("broke", "weights")
-            self.trip("weights", float("nan"))
+        """An update with bad gradients is a fault where it reaches the weights."""
+        if self.norms.finite(self.norms.weights(optimizer)):
+            return
+        bad, what = self._bad, "weights" if self._bad is None else "gradient"
+        if self.trial is not None:
+            self.trial.end("broke", what)
+        self.trip(what, float("nan") if bad is None else bad, self.step if bad is None else self.backward_at)
 
-    def trip(self, what, value):
+    def sound(self):
+        """Whether this is a state to go back to: nothing in doubt, weights and running statistics finite."""
+        if self.doubt.held is not None or self._streak:
+            return False
+        found = all(self.norms.finite(self.norms.weights(one)) for one in self.optimizers.values())
+        return found and self.evaluation.buffers_sound()
+
+    def unsound(self):
+        """Weights were found bad between two copies: the step is found when it is repeated."""
+        for one in self.optimizers.values():
+            if not self.norms.finite(self.norms.weights(one)):
+                self.trip("weights", float("nan"), self.step)
+                return
+
+    def _arrived(self, step, what, value, taken):
+        """A value that lay on a device is here, some steps later."""
+        self._late.append((step, what, value))
+        # A norm of large finite values may be Inf.
+        if taken and (value != value if what == "gradient" else value * 0 != 0):
+            self.trip(what, value, step)
+
+    def trip(self, what, value, step):
         """Something is not finite: once in a run it is looked into."""
         if self.tripped is not None or self.armed is not None:
             return
+        if self.trial is not None:
+            self.trial.end("broke", what, step)
         self.tripped = what
         self.flush()
-        self.recorder("trip", what=what, value=repr(value), step=self.step)
+        self.recorder("trip", what=what, value=repr(value), step=step)
         if self.travel is not None:
-            self.travel.replay(self, self.step)
+            start = time.perf_counter()
+            self.travel.replay(self, step, what)
+            self.governor.repeated(time.perf_counter() - start)
+        self.doubt = Doubt()
+        stop.stop(self.recorder)
 
     def last_indices(self):
         """Dataset indices of the batch that is trained on, where a DataLoader gave it."""
@@ -203,33 +426,37 @@ class Watch:
 
     def flush(self):
         """Write the steps since the last line."""
-        self._last_line = time.monotonic()
-        if not self._ends:
-            return
-        losses = [None if one is None else float(one) for one in self._losses]
-        self.recorder(
-            "steps",
-            first=self._first,
-            loss=[one if one is None or math.isfinite(one) else repr(one) for one in losses],
-            grad=[one if one is None or math.isfinite(one) else repr(one) for one in self._norms],
-            lr=[float(one) if isinstance(one, (int, float)) else None for one in self._rates],
-            ended=[round(one, 6) for one in self._ends],
-        )
-        self._first += len(self._ends)
-        for kept in (self._losses, self._norms, self._rates, self._ends):
-            kept.clear()
+        self.course.flush()
+        late, self._late = self._late, []
+        if late:
+            self.recorder("late", values=[[step, what, written(value)] for step, what, value in late])
 
     def end(self, error):
         """The script is over."""
         if self.armed is not None:
-            self.armed.finish("script ended")
+            self.armed.finish("repeated" if self.armed.events else "script ended")
         if self.trial is not None:
             if error is None:
-                self.trial.end("survived")
+                self.trial.end("survived", "end")
             self.trial.end("crashed", "{}: {}".format(type(error).__name__, str(error)[:300]))
+        if self.travel is not None:
+            self.travel.over(error)
+        self.ring.finish()
+        found = self.doubt.end()
+        if found is not None:
+            self.trip(*found)
+        elif self._streak >= tier0_scaler.STREAK:
+            self.trip("gradient", float("nan"), self.step - 1)
+        elif self.travel is not None and self.travel.possible() and not self.sound():
+            self.unsound()
         self.flush()
         if self.tripped is None and error is not None and self.travel is not None:
-            self.travel.replay(self, self.step)
+            self.travel.replay(self, self.step, "error")
         if self.travel is not None:
             self.travel.drop()
         self.recorder("watched", steps=self.step, backwards=self.backwards, **self.governor.report())
+
+
+def _is_true(tensor):
+    """What a tensor of a CPU says; False of others."""
+    return tensor is not None and tensor.device.type == "cpu" and bool(tensor.item())

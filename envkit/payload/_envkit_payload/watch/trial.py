@@ -2,8 +2,12 @@
 
 import json
 import math
+import time
 
 from .. import interventions
+
+CONTROL = "control"
+"""The name of the trial that changes nothing: it must break as the run did, else the others say nothing."""
 
 
 class Trial:
@@ -18,36 +22,41 @@ class Trial:
         self._change = order["trial"]
         self._target = order["target"]
         self._last = order["target"] + order["more"]
+        self._until = time.monotonic() + order["seconds"]
+        self._begins = watch.step
         self._answer = answer
 
     def begin(self):
         """Make the change. The step of the copy is the next one to run."""
-        interventions.apply(self.torch, self.watch, self._change["name"], self._change.get("with", {}))
+        if self._change["name"] != CONTROL:
+            interventions.apply(self.torch, self.watch, self._change["name"], self._change.get("with", {}))
 
     def seen(self, what, value):
-        """A loss, a gradient norm or the weights of a step."""
-        if what == "loss":
+        """A loss or a gradient norm of a step. What is not finite breaks a run where it is a fault: `end`."""
+        if what == "loss" and math.isfinite(value):
             self.losses.append(value)
-        if not math.isfinite(value):
-            self.end("broke", what)
 
     def after_step(self):
         """One more step is done."""
         if self.watch.step > self._last:
             self.end("survived")
+        if time.monotonic() > self._until:
+            self.end("survived" if self.watch.step > self._target else "timeout", "time")
 
-    def end(self, how, what=None):
-        """Say how it went. steps: done after the one that failed without the change."""
-        if self._change["name"] == "rewrite" and not self.applied and how == "broke":
+    def end(self, how, what=None, step=None):
+        """Say how it went. step: where, if not now."""
+        step = self.watch.step if step is None else step
+        counted = self._change["name"] in interventions.COUNTED
+        if counted and not self.applied and how in ("broke", "crashed"):
             how = "no-change"
-        steps = max(0, self.watch.step - self._target)
         self._answer(
             json.dumps(
                 {
                     "how": how,
                     "what": what,
-                    "step": self.watch.step,
-                    "steps": steps,
+                    "step": step,
+                    "begins": self._begins,
+                    "steps": max(0, step - self._target),
                     "losses": _some(self.losses),
                 }
             )
@@ -55,6 +64,7 @@ class Trial:
 
 
 def _some(losses, most=64):
-    """Not more than can be sent in one piece."""
-    every = max(1, math.ceil(len(losses) / most))
-    return [float("{:.6g}".format(one)) for one in losses[::every] if math.isfinite(one)]
+    """Not more than a line should hold, the first and the last among them."""
+    if len(losses) > most:
+        losses = [losses[round(place * (len(losses) - 1) / (most - 1))] for place in range(most)]
+    return [float("{:.6g}".format(one)) for one in losses]

@@ -1,0 +1,1 @@
+print("my own statistics, nothing of the library's")

@@ -1,0 +1,1 @@
+"""Trials: what is changed, in which order, and what their outcome proves."""

@@ -1,0 +1,88 @@
+"""One full instance of a saved run, written by hand."""
+
+from __future__ import annotations
+
+from envkit.diagnose.memory import MemoryUse
+from envkit.diagnose.model import ScriptEnd, ScriptError
+from envkit.diagnose.recording import Recording, SourceFile
+from envkit.diagnose.trace import (
+    Batch,
+    Crash,
+    CrashFrame,
+    CrashLayer,
+    Event,
+    Held,
+    MemoryHeld,
+    Optimizer,
+    Rows,
+    Steps,
+    Trace,
+    Trial,
+    Trip,
+    Values,
+)
+
+_ROWS = Rows(length=64, bad=(3,), count=1, samples=(56,))
+_GIVEN = Held(name="x", shape=(64, None), dtype="int64", device="cpu", least=0, most=9)
+
+RECORDING = Recording(
+    command="python train.py",
+    processes=(
+        Trace(
+            argv=("python", "train.py"),
+            framework="torch",
+            version="2.9.0",
+            steps=Steps(loss=(0.7, None), gradient=(1.0, 2.0), rate=(0.1, 0.1), ended=(1.0, 2.0)),
+            trip=Trip(what="loss", value="nan", step=1),
+            replay="repeated",
+            events=(
+                Event(
+                    step=1,
+                    number=0,
+                    op="aten.log.default",
+                    became="inf",
+                    born=True,
+                    given="finite",
+                    phase="forward",
+                    count=1,
+                    of=64,
+                    place=(3,),
+                    out=Values(shape=(64,), dtype="float32", nan=0, inf=1),
+                    inputs=(Values(shape=(64,), dtype="float32", min=0.0, max=1.0, mean=0.5, at=0.0),),
+                    rows=_ROWS,
+                    module="head",
+                    node="LogBackward0",
+                    stack=(("train.py", 27, "bce"),),
+                ),
+            ),
+            batches=(
+                Batch(model="Net", argument=0, values=Values(shape=(64, 2), dtype="float32"), bad=_ROWS),
+            ),
+            trials=(Trial(name="clip", how="survived", steps=200, losses=(0.7, 0.2)),),
+            optimizers=(Optimizer(name="Adam", rate=0.1, stack=(("train.py", 40, "main"),)),),
+            crash=Crash(
+                type="RuntimeError",
+                text="mat1 and mat2 shapes cannot be multiplied (64x400 and 256x120)",
+                frames=(CrashFrame(file="train.py", line=15, function="forward", users=True),),
+                tensors=(_GIVEN,),
+                layer=CrashLayer(
+                    type="Linear", name="fc1", settings="in_features=256", users=False, given=(_GIVEN,)
+                ),
+                memory=MemoryHeld(
+                    parameters=4, gradients=4, optimizer=8, others=16, graphs=2,
+                    largest=((16, (4,), "float32"),), allocated=64, reserved=128,
+                ),
+            ),
+            whole=True,
+            own_seconds=0.1,
+            seconds=10.0,
+            faults=("end: OSError: no space",),
+        ),
+    ),
+    script=ScriptEnd(
+        exit_code=1, signal=None, error=ScriptError(text="ValueError: x", file="train.py", line=15)
+    ),
+    image="my/image:1",
+    memory=MemoryUse(limit=8 << 30, available=1 << 30, kills=0, resident=((0.0, 1 << 20), (1.0, 2 << 20))),
+    files=(SourceFile(path="train.py", text="import torch\n"),),
+)  # fmt: skip
