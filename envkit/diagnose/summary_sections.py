@@ -44,7 +44,7 @@ def sections(
     if first is None and diagnosis.script.error is not None:
         file, line = diagnosis.script.error.file, diagnosis.script.error.line
     found += _code(file, line, files, folder)
-    found += _trials(trace.trials)
+    found += _trials(trace.trials, trace.framework)
     found += _curves(trace, detail=diagnosis.verdict == "healthy")
     found += _batch(trace, detail=first is None or first.key != "bad-sample")
     return found
@@ -74,7 +74,7 @@ def _code(file: str | None, line: int | None, files: Mapping[str, str], folder: 
     yield Section(title="The line", blocks=(block,))
 
 
-def _trials(trials: Sequence[Trial]) -> Iterator[Section]:
+def _trials(trials: Sequence[Trial], framework: str | None) -> Iterator[Section]:
     """What was tried, beside the run as it was."""
     done = [one for one in trials if one.how not in ("no-change",)]
     if not done:
@@ -90,14 +90,16 @@ def _trials(trials: Sequence[Trial]) -> Iterator[Section]:
             Column(title="steps beyond", align="right"),
         ),
         rows=tuple(rows),
-        caption=_in_what(done),
+        caption=_in_what(done, framework),
     )
     yield Section(title="What was tried", blocks=(table,))
 
 
-def _in_what(done: Sequence[Trial]) -> str:
+def _in_what(done: Sequence[Trial], framework: str | None) -> str:
     again = "the whole run again, with that change"
     copies = "a copy of the process, from before the step that failed"
+    if framework == "tensorflow":
+        return "Each with the weights and the batch of the step that failed, and then other batches"
     if not any(one.again for one in done):
         return f"Each in {copies}"
     return f"Each in {again}" if all(one.again for one in done) else f"In {copies}, or in {again}"

@@ -132,7 +132,7 @@ def why_not(diagnosis: Diagnosis, trace: Trace | None) -> str:
     if trace.repetition is not None:
         why = f": {trace.repetition}"
     elif trace.replay not in (None, "repeated"):
-        why = f": the step could not be repeated ({trace.uncopied or trace.replay})"
+        why = f": {_not_repeated(trace)}"
     return f"The cause could not be told{why}."
 
 
@@ -184,13 +184,33 @@ def _repeated(trace: Trace) -> str:
     assert trace.trip is not None
     said = trip(trace.trip)
     if trace.replay == "repeated":
-        which = "of the process" if trace.rank is None else f"of rank {trace.rank}, without the other ranks"
+        if trace.framework == "tensorflow":
+            where = "with the weights from before it"
+        elif trace.rank is None:
+            where = "in a copy of the process"
+        else:
+            where = f"in a copy of rank {trace.rank}, without the other ranks"
         went_on = "" if trace.stopped else ", and the run went on as without envkit"
         more = "" if trace.repetition is None else f"; {trace.repetition}"
-        return f"{said}; the step was repeated in a copy {which}{went_on}{more}"
+        return f"{said}; the step was repeated {where}{went_on}{more}"
     if trace.repetition is not None:
         return f"{said}; {trace.repetition}"
-    return f"{said}; the step could not be repeated ({trace.uncopied or trace.replay or 'not tried'})"
+    return f"{said}; {_not_repeated(trace)}"
+
+
+def _not_repeated(trace: Trace) -> str:
+    why = trace.uncopied or _NOT_REPEATED.get(trace.replay or "", trace.replay or "not tried")
+    return f"the step could not be repeated ({why})"
+
+
+_NOT_REPEATED = {
+    "not-reproduced": "it was finite when it was run again",
+    "no-copy": "there was no copy of the process from before it",
+    "no-step": "its batch could not be had again",
+    "crashed": "the repetition crashed",
+    "timeout": "it took too long",
+}
+"""What `Trace.replay` means."""
 
 
 def _sentence(text: str) -> str:

@@ -68,7 +68,7 @@ def test_a_cause_that_cannot_be_told_is_said_to_be_so() -> None:
     blind = replace(NAN, events=(), trials=(), replay="no-copy", batches=())
     assert conclusion(told(blind)) == (
         "✗ The loss of step 100 became nan. The cause could not be told: the step could not be repeated "
-        "(no-copy)."
+        "(there was no copy of the process from before it)."
     )
 
 

@@ -258,6 +258,35 @@ def accumulate():
             opt.zero_grad()
 
 
+def ignored_part():
+    """Fault at step 6: the first of four parts has no target. Its gradients are zero, its loss is NaN."""
+    net = model()
+    opt = torch.optim.AdamW(net.parameters(), lr=0.01)
+    for number in range(40):
+        target = (Y[number % 4 :: 4] > 0).long().flatten()
+        target = torch.full_like(target, -100) if number == 24 else target
+        out = net(X[number % 4 :: 4])
+        functional.cross_entropy(torch.cat([out, -out], 1), target).backward()
+        if number % 4 == 3:
+            opt.step()
+            opt.zero_grad()
+
+
+def guard_that_zeroes():
+    """Healthy: the same, thrown away by zeros in place of its gradients."""
+    net = model()
+    opt = torch.optim.AdamW(net.parameters(), lr=0.01)
+    for number in range(40):
+        target = (Y > 0).long().flatten()
+        target = torch.full_like(target, -100) if number % 7 == 3 else target
+        out = net(X)
+        loss = functional.cross_entropy(torch.cat([out, -out], 1), target)
+        opt.zero_grad(set_to_none=False)
+        loss.backward()
+        if torch.isfinite(loss):
+            opt.step()
+
+
 def first_step():
     """Fault in the very first step."""
     net = model()

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.timeout(560)  # all run in the first fixture
 HEALTHY = (
     "by_hand_healthy",
     "guard_before_backward+guard_after_backward+masks+large+closures+adversarial",
+    "guard_that_zeroes",
     "scaler",
     "scaler_fused",
     "forward_only",
@@ -34,6 +35,7 @@ FAULTS = {
     "sparse": (None, 26, 24, "mul"),
     "closure_fault": (None, 11, 10, "div"),
     "accumulate": (None, 5, 4, "log"),
+    "ignored_part": ("loss", 6, 6, "nll_loss"),
     "first_step": ("loss", 0, 0, "log"),
     "evaluation_only": ("evaluation", 10, 8, "div"),
 }

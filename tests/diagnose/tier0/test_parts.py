@@ -50,6 +50,17 @@ def test_a_bad_loss_that_is_thrown_away_is_none():
     assert doubt.end() is None
 
 
+@pytest.mark.parametrize("gathers", [True, False])
+def test_a_bad_loss_among_those_of_one_update_is_a_fault_if_its_gradients_are_kept(gathers):
+    doubt = part("tier0_doubt").Doubt()
+    doubt.loss(math.nan, 5, False)
+    assert doubt.loss(1.0, 5, False, lambda: gathers) is None
+    found = doubt.update()
+    assert (found is not None) == gathers
+    assert doubt.loss(1.0, 6, False) is None
+    assert doubt.update() is None
+
+
 @pytest.mark.parametrize(("hand", "count"), [(True, 4), (False, 16)])
 def test_bad_losses_in_a_row_are_a_fault_even_when_no_update_is_seen(hand, count):
     doubt = part("tier0_doubt").Doubt()

@@ -132,22 +132,23 @@ class Finder:
     def _search(self, row):
         if self._data is None:
             self._data = self._candidates()
-        best = None
-        for part in self._parts:
-            if len(part) != self.length:
-                continue
+        best, told = None, 0
+        parts = [part for part in self._parts if len(part) == self.length]
+        for part in parts:
             for array in self._data:
                 if array.shape[1:] != part.shape[1:] and array.size // max(len(array), 1) != part[0].size:
                     continue
                 if len(array) < self.length or part is array:
                     continue
                 places = self._equal(array, part[row])
+                told = max(told, part[0].size if len(places) else 0)
                 if len(places) and (best is None or len(places) < len(best)):
                     best = places
                 elif len(places) and best is not None:
                     both = self._numpy.intersect1d(best, places)
                     best = both if len(both) else best
-        if best is None:
+        # Labels alone name nobody: a dataset may have made its features anew.
+        if best is None or (len(best) > 1 and told < max(part[0].size for part in parts)):
             return None
         return int(best[0]) if len(best) == 1 else self._neighbours(best, row)
 

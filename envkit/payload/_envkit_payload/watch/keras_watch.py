@@ -106,7 +106,7 @@ def _in_graph(watch, optimizer, grads, loss, scaled):
     tf = watch.tf
     if not watch.calls or tf.distribute.has_strategy() or any(call[0]._jit_compile for call in watch.calls):
         return None
-    if not optimizer.built:
+    if not optimizer.built and not _without_slots(optimizer):
         # It makes its variables in this trace, which must not depend on the check; there will be another one.
         return None
     if watch.guard is None:
@@ -116,6 +116,11 @@ def _in_graph(watch, optimizer, grads, loss, scaled):
     if not isinstance(loss, tf.Tensor):  # a number of an eager tape
         loss = None
     return watch.guard.check(optimizer, grads, loss, scaled)
+
+
+def _without_slots(optimizer):
+    """Whether an optimizer makes no variables for its weights: then there is one trace only."""
+    return getattr(optimizer, "momentum", None) == 0 and not getattr(optimizer, "use_ema", True)
 
 
 def _eagerly(watch, optimizer, grads, loss, scaled):

@@ -36,6 +36,8 @@ class Armed:
         self.phase = "forward"
         self.loss = None
         """That the tape was asked for; a number."""
+        self.random = False
+        """Whether the step draws random numbers."""
         self._optimizer = optimizer
         self._deadline = deadline
         numpy = sys.modules["numpy"]
@@ -107,6 +109,7 @@ class Armed:
         if op_type.startswith("ReadVariable"):
             self._events.read(inputs[0], outputs)
             return
+        self.random = self.random or "Random" in op_type
         if op_type.startswith(_SILENT):
             return
         call = Call(op_type, self._where(), self._layers[-1] if self._layers else None, inputs, attrs)

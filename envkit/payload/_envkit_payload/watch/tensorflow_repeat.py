@@ -19,6 +19,9 @@ from .tensorflow_state import State
 
 LIMIT = 60.0
 """Seconds that a repetition may take."""
+_DRAWS, _DRAWING = 24, 10.0
+"""How often a step that draws random numbers is tried with others, and for how many seconds: those of a
+graph cannot be had again."""
 
 
 class Site:
@@ -255,10 +258,23 @@ def repeat(watch, site, before, optimizer):
                 first.restore(only=lambda variable: True)
                 again, other = _looked_at(watch, site, optimizer, nudged(watch.tf, places))
                 said, armed = (again, other) if again == "repeated" else (said, armed)
+        if said == "not-reproduced" and armed.random:
+            said, armed = _with_others(watch, site, optimizer, first, armed)
         watch.recorder("replay", state=said, step=watch.step)
         if said == "repeated" and tensorflow_trials.wanted():
             tensorflow_trials.run(watch, site, first, optimizer, armed)
     watch.governor.replay += time.perf_counter() - start
+
+
+def _with_others(watch, site, optimizer, first, armed):
+    """The step with other random numbers, until something is not finite."""
+    said, until = "not-reproduced", time.monotonic() + _DRAWING
+    for _ in range(_DRAWS):
+        if said != "not-reproduced" or time.monotonic() > until:
+            break
+        first.restore(only=lambda variable: True)
+        said, armed = _looked_at(watch, site, optimizer)
+    return said, armed
 
 
 @contextlib.contextmanager

@@ -196,7 +196,6 @@ class Watch:
         site = tensorflow_repeat.find(self)
         tensorflow_repeat.repeat(self, site, None, optimizer)
         stop.stop(self.recorder)
-        stop.stop(self.recorder)
 
     def trip(self, what, value):
         """Once in a run."""
@@ -233,7 +232,6 @@ class Watch:
         pending, self.pending = self.pending, None
         self.trip(pending.what, pending.value)
         tensorflow_repeat.repeat(self, pending.site, pending.before, pending.optimizer)
-        stop.stop(self.recorder)
         stop.stop(self.recorder)
 
     def flush(self):

@@ -23,11 +23,15 @@ class Doubt:
         self._row = 0
         self._newest = False
 
-    def loss(self, value, step, hand):
-        """The script asks for the gradients of a loss. Returns a fault that is certain now, or None."""
+    def loss(self, value, step, hand, gathers=bool):
+        """The script asks for the gradients of a loss. Returns a fault that is certain now, or None.
+
+        gathers: asked whether its gradients will be added to those of the losses before.
+        """
         if value * 0 == 0:  # finite, for complex numbers, too
-            self._newest = False
-            self._row, self.held = 0, None
+            if not (self._newest and gathers()):
+                self._newest = False
+                self._row, self.held = 0, None
             return None
         self._newest = True
         self._row += 1

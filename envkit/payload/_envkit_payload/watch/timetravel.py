@@ -206,7 +206,7 @@ class Travel:
         else:
             self._memory(watch, False)
             self.drop()
-        return time.process_time() - start
+        return max(0.0, time.process_time() - start)  # (the clock of one that answers began anew)
 
     def _memory(self, watch, enough):
         """Say where copies end for lack of memory, and where they begin again."""

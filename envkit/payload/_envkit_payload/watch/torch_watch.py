@@ -61,7 +61,7 @@ def _wrap_backward(torch, watch, seen):
     done = watch.guarded(watch.after_backward)
 
     def after(*_):
-        if not watch.plain and (watch.within is not None or watch.by_hand):
+        if not watch.plain and (watch.within is not None or watch.by_hand or watch.doubt.held is not None):
             done()
 
     weave.around(torch.autograd, "backward", before=seen, after=after)
@@ -128,6 +128,8 @@ class Watch:
         self._norm = self._bad = None
         self._looked = 0.0
         self._leaves = ()
+        self._doubted = []
+        """The gradients of a loss in doubt, with their versions."""
         self._streak = 0
 
     def guarded(self, function):
@@ -219,11 +221,20 @@ class Watch:
             self.trial.seen("loss", number)
         if self.tripped is not None:  # it is known
             return
-        found = self.doubt.loss(number, self.step, self.by_hand)
+        found = self.doubt.loss(number, self.step, self.by_hand, self._gathers)
         if self.doubt.held is not None:
             self.plain = False
         if found is not None:
             self.trip(*found)
+
+    def _gathers(self):
+        """Whether the gradients of the loss in doubt are still there: the next ones are added to them."""
+        return any(one() is not None and one()._version == version for one, version in self._doubted)
+
+    def _in_doubt(self):
+        """A loss in doubt has its gradients: remember them, whose version changes when they are zeroed."""
+        known = (one for optimizer in self.optimizers.values() for one in self.norms.gradients(optimizer))
+        self._doubted = [(weakref.ref(one), one._version) for one in known]
 
     def _on_device(self):
         """The script trains on a device: it is asked rarely, and its process is not forked."""
@@ -236,7 +247,9 @@ class Watch:
         if self.within is not None:
             self._gradients(self.within)
             self.wide.before_step(self.within)
-        elif self.by_hand:
+        elif not self.by_hand:
+            self._in_doubt()
+        else:
             start = time.thread_time()
             if self.armed is not None:
                 self.armed.gradients(self._leaves)
