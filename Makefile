@@ -69,7 +69,7 @@ lint: $(VENV)/.dev  ## Style, types, import contracts
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev $(TORCH_VENV)/.ready  ## Tests only
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test: lint unit  ## Lint and tests; lists what this machine could not cover
 
@@ -79,7 +79,7 @@ libraries: $(LIB_VENV)/.ready  ## Lightning, Transformers, Accelerate and Jupyte
 
 check-all: tensorflow libraries lint  ## As `test`, with nothing allowed to be missing except a GPU
 	$(MAKE) $(TORCH_VENV)/.ready
-	ENVKIT_TEST_REQUIRE=all $(BIN)/python -m pytest -n auto --dist loadfile --durations=60
+	ENVKIT_TEST_REQUIRE=all $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=60
 
 docs: $(VENV)/.dev  ## Regenerate docs/formats.md and docs/causes.md
 	$(BIN)/python tools/generate_docs.py --write

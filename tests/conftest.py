@@ -1,4 +1,4 @@
-"""The list of what was not covered, at the end of a run."""
+"""The order of the tests, and the list of what was not covered, at the end of a run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ from collections import Counter
 import pytest
 
 from tests.coverage_notes import PREFIX
+
+
+_LONG = (
+    *("tests/e2e/", "tests/payload/bench/", "tests/diagnose/"),
+    *("tests/cli/test_bench", "tests/cli/test_diagnose"),
+)
+"""Files that take longest run first, so that no processor waits for the last of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort; the order within stays."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
 def _skipped_for(report: pytest.TestReport) -> str | None:
