@@ -8,7 +8,6 @@ import pytest
 
 from tests.coverage_notes import PREFIX
 
-
 _LONG = (
     *("tests/e2e/", "tests/payload/bench/", "tests/diagnose/"),
     *("tests/cli/test_bench", "tests/cli/test_diagnose"),
