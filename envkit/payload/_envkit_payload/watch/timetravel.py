@@ -20,7 +20,7 @@ from .memory import enough_memory
 from .origin import Origin, outcome, readable
 from .tier0_faults import Faults
 
-SHARE = 0.006
+SHARE = 0.002
 """Of all time that copies may take: to make them, to look at what they keep, faults of their pages."""
 _ROOM = 1.25
 """Times what this process holds that must be left for a copy."""
