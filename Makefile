@@ -123,6 +123,7 @@ bench-aa: $(VENV)/.dev $(TORCH_VENV)/.ready  ## How often nothing is called some
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_aa.py --python $(TORCH_VENV)/bin/python
 
 bench-nan: $(VENV)/.dev $(TORCH_VENV)/.ready $(TF_VENV)/.ready  ## How often diagnose names the fault of the corpus's programs
+	mkdir -p .cache
 	PYTHONPATH=. $(BIN)/python benchmarks/diagnose_nan.py --seeds 3,4 --sizes 600,900 --try 30 --results .cache/diagnose-nan.jsonl
 
 bench-watch: $(VENV)/.dev $(TORCH_VENV)/.ready $(TF_VENV)/.ready  ## What watching costs, beside anomaly mode and others

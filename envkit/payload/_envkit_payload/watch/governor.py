@@ -9,7 +9,7 @@ FULL = 0.003
 """Share that the full way of a step may take, where most steps take a short one."""
 COLD = 2.0
 """A hook in a training loop beside what its own clock says: the call itself, and caches that it fills with
-other things. Measured by benchmarks/diagnose_overhead.py."""
+other things. An assumption; benchmarks/diagnose_overhead.py measures the whole from outside."""
 LEAST = 0.002
 """Share that looking at gradients may always take."""
 WIDE = 0.002
