@@ -22,18 +22,8 @@ import pytest
 from tests.payload.targets import PAYLOAD
 
 sys.path.append(str(PAYLOAD))
-from _envkit_payload.watch import (
-    environ,
-    forks,
-    imports,
-    lines,
-    origin,
-    patches,
-    shared,
-    signals,
-    stdlib,
-    weave,
-)
+from _envkit_payload.watch import environ, imports, lines, patches, signals, stdlib, weave
+from _envkit_payload.watch.copies import forks, origin, shared
 
 SOURCE = '''"""A module of a framework."""
 

@@ -207,7 +207,8 @@ def main():
     for function, _ in CASES:
         keras.utils.set_random_seed(7)
         plain.append(function())
-    from _envkit_payload.watch import keras_watch, record, tensorflow_watch
+    from _envkit_payload.watch import keras_watch, record
+    from _envkit_payload.watch.tf import watch as tensorflow_watch
 
     recorder = record.Recorder(sys.argv[2])
     watch = tensorflow_watch.install(tf, recorder)

@@ -10,7 +10,7 @@ from tests.scripts.corpus import ROOT
 BEGIN = f"""\
 import os, queue, shutil, sys, threading, time
 sys.path.insert(0, {str(ROOT / "envkit" / "payload")!r})
-from _envkit_payload.watch import alone, pretend
+from _envkit_payload.watch.copies import alone, pretend
 """
 
 

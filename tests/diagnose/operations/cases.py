@@ -510,8 +510,8 @@ def ctc():
 
 def run(function, folder):
     """One case: its trace, in a folder of its own."""
-    from _envkit_payload.watch.armed_torch import Armed
-    from _envkit_payload.watch.batches_torch import Batches
+    from _envkit_payload.watch.armed.step import Armed
+    from _envkit_payload.watch.rows.batches import Batches
 
     folder.mkdir()
     WEIGHTS.clear()

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from _envkit_payload.watch import crash
+from _envkit_payload.watch.ending import crash
 from torch.utils.data import DataLoader
 
 

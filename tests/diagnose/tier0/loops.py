@@ -345,8 +345,8 @@ def forward_only():
 
 def parts():
     """No loop: the parts of the watcher that need torch."""
-    from _envkit_payload.watch.tier0_norms import Norms
-    from _envkit_payload.watch.tier0_ring import EVERY, Ring
+    from _envkit_payload.watch.tier0.norms import Norms
+    from _envkit_payload.watch.tier0.ring import EVERY, Ring
 
     norms = Norms(torch)
     big = torch.full((8,), 3e19)

@@ -29,7 +29,7 @@ def part(name: str):
 
 
 def test_a_bad_loss_that_is_trained_on_is_a_fault_of_its_own_step():
-    doubt = part("tier0_doubt").Doubt()
+    doubt = part("tier0.doubt").Doubt()
     assert doubt.loss(0.5, 0, False) is None
     assert doubt.update() is None
     assert doubt.loss(math.nan, 1, False) is None
@@ -39,7 +39,7 @@ def test_a_bad_loss_that_is_trained_on_is_a_fault_of_its_own_step():
 
 
 def test_a_bad_loss_that_is_thrown_away_is_none():
-    doubt = part("tier0_doubt").Doubt()
+    doubt = part("tier0.doubt").Doubt()
     doubt.loss(math.inf, 0, False)
     assert doubt.held is not None
     doubt.thrown()
@@ -52,7 +52,7 @@ def test_a_bad_loss_that_is_thrown_away_is_none():
 
 @pytest.mark.parametrize("gathers", [True, False])
 def test_a_bad_loss_among_those_of_one_update_is_a_fault_if_its_gradients_are_kept(gathers):
-    doubt = part("tier0_doubt").Doubt()
+    doubt = part("tier0.doubt").Doubt()
     doubt.loss(math.nan, 5, False)
     assert doubt.loss(1.0, 5, False, lambda: gathers) is None
     found = doubt.update()
@@ -63,20 +63,20 @@ def test_a_bad_loss_among_those_of_one_update_is_a_fault_if_its_gradients_are_ke
 
 @pytest.mark.parametrize(("hand", "count"), [(True, 4), (False, 16)])
 def test_bad_losses_in_a_row_are_a_fault_even_when_no_update_is_seen(hand, count):
-    doubt = part("tier0_doubt").Doubt()
+    doubt = part("tier0.doubt").Doubt()
     said = [doubt.loss(math.nan, 3, hand) for _ in range(count)]
     assert said[:-1] == [None] * (count - 1)
     assert said[-1].step == 3
 
 
 def test_a_script_that_ends_with_a_bad_loss_ended_with_a_fault():
-    doubt = part("tier0_doubt").Doubt()
+    doubt = part("tier0.doubt").Doubt()
     doubt.loss(-math.inf, 7, True)
     assert doubt.end().step == 7
 
 
 def test_complex_losses_are_read():
-    doubt = part("tier0_doubt").Doubt()
+    doubt = part("tier0.doubt").Doubt()
     assert doubt.loss(1 + 2j, 0, False) is None
     assert doubt.update() is None
     doubt.loss(complex(0, math.inf), 1, False)
@@ -88,7 +88,7 @@ def test_complex_losses_are_read():
 
 def governed(step: float, fixed: float, look: float, steps: int = 400):
     """A governor after so many steps of given seconds, with fixed hooks and a look where it allows one."""
-    governor = part("governor").Governor()
+    governor = part("tier0.governor").Governor()
     governor.training()
     now, looks = governor._last, 0
     for number in range(steps):
@@ -114,16 +114,18 @@ def test_gradients_are_looked_at_each_step_where_that_is_cheap():
 def test_the_governor_keeps_looks_within_their_share(step, fixed, look):
     governor, looks = governed(step, fixed, look, steps=2000)
     assert 1 < governor.every <= 64
-    fixed *= part("governor").COLD
+    fixed *= part("tier0.governor").COLD
     shared = (looks * look + 2000 * fixed) / (2000 * step)
-    allowed = max(part("governor").LOOKS, fixed / step + part("governor").LEAST) + 2 * look / (2000 * step)
+    allowed = max(part("tier0.governor").LOOKS, fixed / step + part("tier0.governor").LEAST) + 2 * look / (
+        2000 * step
+    )
     # At most one step in 64 is looked at even where that is dear.
     assert shared <= max(allowed, look / step / 64 * 1.1 + fixed / step)
     assert governor.hooks == pytest.approx(looks * look + 2000 * fixed, rel=0.1)
 
 
 def test_optimisers_that_take_turns_are_all_looked_at():
-    governor = part("governor").Governor()
+    governor = part("tier0.governor").Governor()
     governor.every = 8
     seen = {name: sum(governor.due(name, step) for step in range(at, 400, 2)) for at, name in enumerate("ab")}
     assert seen == {"a": 50, "b": 50}
@@ -149,7 +151,7 @@ def test_repetitions_are_an_account_of_their_own():
 
 
 def test_wide_steps_come_as_often_as_their_time_allows():
-    governor = part("governor").Governor()
+    governor = part("tier0.governor").Governor()
     assert not governor.wide_due(1)
     assert governor.wide_due(2)
     governor.wide_done(2, seconds=1e-9)
@@ -182,7 +184,7 @@ def groups(tmp_path):
 
 
 def test_what_a_cgroup_leaves_counts_the_files_that_can_go(groups):
-    assert list(part("memory")._groups(*groups)) == [400000]
+    assert list(part("copies.memory")._groups(*groups)) == [400000]
 
 
 def test_groups_of_version_one_and_paths_of_the_host_are_read(tmp_path):
@@ -192,18 +194,18 @@ def test_groups_of_version_one_and_paths_of_the_host_are_read(tmp_path):
     (root / "memory" / "memory.usage_in_bytes").write_text("100000\n")
     own = tmp_path / "own"
     own.write_text("9:name=systemd:/\n4:memory:/not/here\n2:cpu,cpuacct:/\n")
-    assert list(part("memory")._groups(str(own), str(root))) == [400000]
-    assert list(part("memory")._groups(str(tmp_path / "none"), str(tmp_path / "none"))) == []
+    assert list(part("copies.memory")._groups(str(own), str(root))) == [400000]
+    assert list(part("copies.memory")._groups(str(tmp_path / "none"), str(tmp_path / "none"))) == []
 
 
 def test_there_is_memory_for_a_copy_of_a_small_process_and_not_for_a_million():
-    memory = part("memory")
+    memory = part("copies.memory")
     assert memory.enough_memory(1e-6)
     assert not memory.enough_memory(1e9)
 
 
 def test_a_page_fault_has_a_price_and_a_copy_a_cost():
-    faults = part("tier0_faults")
+    faults = part("copies.faults")
     assert 0 < faults.price() < 1e-3
     counter = faults.Faults()
     assert counter.cost() == 0.0
@@ -261,7 +263,7 @@ def test_what_came_late_from_a_device_is_put_where_it_belongs(tmp_path):
 
 def test_a_course_is_written_in_columns_and_rare_ones_only_where_they_are():
     said = []
-    course = part("tier0_steps").Course(lambda kind, **fields: said.append(dict(fields, kind=kind)))
+    course = part("tier0.steps").Course(lambda kind, **fields: said.append(dict(fields, kind=kind)))
     course.kept.append((0.5, None, 0.1, 1.0, None, None, None))
     course.flush()
     course.kept.append((math.inf, 2.0, object(), 2.0, 1024.0, None, True))

@@ -9,9 +9,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "envkit" / "payload"))
 
-from _envkit_payload.watch import memory, timetravel
-from _envkit_payload.watch.told import told
-from _envkit_payload.watch.trials import local
+from _envkit_payload.watch.copies import memory, timetravel
+from _envkit_payload.watch.copies.told import told
+from _envkit_payload.watch.trial.choice import local
 
 
 class Made:

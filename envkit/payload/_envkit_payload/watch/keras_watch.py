@@ -6,7 +6,8 @@ import sys
 import time
 import weakref
 
-from . import frames, patches, tensorflow_watch, weave
+from . import frames, patches, weave
+from .tf import watch as tensorflow_watch
 
 _installed = []
 
@@ -110,7 +111,7 @@ def _in_graph(watch, optimizer, grads, loss, scaled):
         # It makes its variables in this trace, which must not depend on the check; there will be another one.
         return None
     if watch.guard is None:
-        from .tensorflow_guard import Guard
+        from .tf.guard import Guard
 
         watch.guard = Guard(watch)
     if not isinstance(loss, tf.Tensor):  # a number of an eager tape

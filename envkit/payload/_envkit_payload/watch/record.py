@@ -67,7 +67,7 @@ class Recorder:
                 told(error)
             except Exception as fault:
                 self.fault("end", fault)
-        from . import crash
+        from .ending import crash
 
         self("end", **crash.seen(error))
 

@@ -5,7 +5,10 @@ import os
 import sys
 import time
 
-from . import environ, fatal, forks, imports, record, repeatable, stdlib
+from . import environ, imports, record, stdlib
+from .copies import forks
+from .ending import fatal
+from .rerun import repeatable
 
 _started = []
 
@@ -83,7 +86,7 @@ def _torch(torch, recorder):
 def _tensorflow(tensorflow, recorder):
     try:
         with stdlib.Only():
-            from . import tensorflow_watch
+            from .tf import watch as tensorflow_watch
 
         tensorflow_watch.install(tensorflow, recorder)
         keras = sys.modules.get("keras")  # TensorFlow may import it while it is imported itself

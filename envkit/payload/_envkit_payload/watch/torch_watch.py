@@ -11,19 +11,24 @@ import math
 import time
 import weakref
 
-from . import again, frames, patches, schedules, signals, stop, tier0_fast, tier0_ring, tier0_scaler, weave
+from . import frames, patches, signals, stop, weave
 from .closures import closure_of
-from .governor import Governor
-from .loader_torch import Indices
-from .made_torch import Made
-from .tier0_doubt import Doubt
-from .tier0_eval import Evaluation
-from .tier0_norms import Norms
-from .tier0_ring import Ring
-from .tier0_steps import Course, written
-from .tier0_wide import Wide
-from .timetravel import Travel
-from .unseen_torch import Unseen
+from .copies.timetravel import Travel
+from .rerun import again
+from .rows.loader import Indices
+from .tier0 import fast as tier0_fast
+from .tier0 import ring as tier0_ring
+from .tier0 import scaler as tier0_scaler
+from .tier0 import schedules
+from .tier0.doubt import Doubt
+from .tier0.evaluation import Evaluation
+from .tier0.governor import Governor
+from .tier0.made import Made
+from .tier0.norms import Norms
+from .tier0.ring import Ring
+from .tier0.steps import Course, written
+from .tier0.unseen import Unseen
+from .tier0.wide import Wide
 
 _UNSEEN, _NO_MORE = 64, 1024
 """Backward passes without an update after which a script changes weights by hand: one whose optimiser never

@@ -1,0 +1,1 @@
+"""Tier 1: one step with every operation looked at."""

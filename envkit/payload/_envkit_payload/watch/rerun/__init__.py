@@ -1,0 +1,1 @@
+"""A run from its start again, with the same seeds."""

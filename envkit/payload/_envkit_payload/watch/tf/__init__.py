@@ -1,0 +1,1 @@
+"""TensorFlow: what is seen of each step, the step that is repeated, the trials."""

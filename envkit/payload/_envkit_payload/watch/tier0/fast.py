@@ -1,0 +1,71 @@
+"""What most steps need, in as few instructions as it can be: of each few steps only one is looked at in full.
+
+A loss is read, whether it is finite is seen, and the end of the step is noted. Whatever is out of the
+ordinary takes the full way.
+"""
+
+import time
+
+from .. import signals
+from .unseen import Unseen
+
+_TIMED = 63
+"""One step of so many and one tells what these hooks take."""
+
+
+def hooks(torch, watch):
+    """(before a backward pass, before an update, after an update), each to be called as torch calls it."""
+    compiling = getattr(getattr(torch, "compiler", None), "is_compiling", bool)
+    dispatched = getattr(torch._C, "_len_torch_dispatch_stack", bool)
+    asked = getattr(torch._C, "_len_torch_function_stack", bool)
+    recorder, governor, course = watch.recorder, watch.governor, watch.course
+    backward = watch.guarded(watch.before_backward)
+    before, after = watch.guarded(watch.before_step), watch.guarded(watch.after_step)
+    tensor, clock = torch.Tensor, time.perf_counter
+
+    def before_backward(loss, *_):
+        if compiling() or not recorder.on:  # (first: the compiler watches over all else that is read)
+            return
+        if not watch.plain or type(loss) is not tensor or not loss.is_cpu or dispatched() or asked():
+            backward(loss)
+            return
+        start = 0.0 if watch.step & _TIMED else clock()
+        try:
+            number = loss.item()
+        except Exception as error:
+            if signals.raised(error):
+                raise
+            number = None
+        # Not a number, or not finite where that is news.
+        if number is None or (number * 0 != 0 and watch.tripped is None):
+            backward(loss)
+            return
+        watch.backwards += 1
+        watch.backward_at = watch.step
+        watch.since_update += 1
+        watch.loss = number
+        if start:
+            governor.fast_loss = clock() - start
+
+    def before_step(optimizer, args, kwargs):
+        return None if compiling() or watch.plain else before(optimizer, args, kwargs)
+
+    def after_step(optimizer, args, kwargs):
+        if compiling() or not recorder.on:
+            return
+        if not watch.plain:
+            after(optimizer, args, kwargs)
+            return
+        now = clock()
+        course.kept.append((watch.loss, None, None, now, None, watch.clip, None))
+        watch.loss = watch.clip = None
+        watch.since_update = 0
+        watch.step = step = watch.step + 1
+        if step >= watch.full_at:
+            watch.plain = False
+        if not step & _TIMED:
+            governor.fast_step = clock() - now
+
+    for hook in (before_backward, before_step, after_step):
+        Unseen(torch).never_compiled(hook)
+    return before_backward, before_step, after_step

@@ -1,0 +1,1 @@
+"""Tier 2: what becomes of the run with one thing changed."""
