@@ -4,7 +4,7 @@
 
 Two processes of one program differ by more than watching costs (where their memory lies, which CPU they got);
 stretches of one process that follow each other much less. Which of a pair comes first is drawn. Hooks: the
-median ratio of a pair, with the interval of the bootstrap. Paused copies come a few times a minute, too rarely:
+median ratio of a pair, with the interval of the bootstrap. Paused copies come a few times a minute, seldom:
 the processor's time of each and of the 30 steps after it beyond the usual, as a share of the whole.
 The start of watching is in neither.
 """

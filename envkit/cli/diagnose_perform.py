@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envkit.diagnose.model import Diagnosis
     from envkit.diagnose.recording import Recording
     from envkit.diagnose.trace import Trace
+    from envkit.target.conditions import Conditions
 
 _INTERRUPTED = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -46,8 +47,9 @@ def perform(ask: Ask) -> None:
     else:
         recording, ended = _run(ask)
     diagnosis, patches = judged(
-        recording.processes, recording.script, recording.sources, memory=recording.memory
-    )
+        recording.processes, recording.script, recording.sources,
+        memory=recording.memory, conditions=recording.conditions,
+    )  # fmt: skip
     unwritten = told.keep(recording, ask), told.tell(diagnosis, recording, ask)
     if ask.apply:
         from envkit.cli.diagnose_apply import offer
@@ -74,6 +76,7 @@ def _run_here(ask: Ask) -> tuple[Recording, Ended]:
     from envkit.diagnose.command import command
     from envkit.diagnose.read import read
     from envkit.target.locate import locate
+    from envkit.target.sampler import Sampler
 
     machine = Machine.here()
     argv = command(ask.command, lambda: locate(machine, ask.python).executable, asked=ask.python is not None)
@@ -81,18 +84,22 @@ def _run_here(ask: Ask) -> tuple[Recording, Ended]:
     run = rerun.first(argv, machine.env, tried=ask.tries is not None, seconds=seconds, anyway=ask.anyway)
     with tempfile.TemporaryDirectory(prefix="envkit-trace-", ignore_cleanup_errors=True) as folder:
         # A stderr that goes to a file is the script's own until it ends.
-        attendant = Attendant(machine, folder, say if sys.stderr.isatty() else _nothing)
-        ended = launch.start(
-            launch.Launch(argv=argv, folder=folder, try_seconds=ask.try_seconds, stop=ask.stop),
-            run.environment,
-            stdout_to_stderr=ask.takes_stdout,
-            meanwhile=attendant,
-        )
-        memory = attendant.ended()
+        with Sampler(machine) as sampler:
+            attendant = Attendant(
+                machine, folder, say if sys.stderr.isatty() else _nothing, follow=sampler.follow
+            )
+            ended = launch.start(
+                launch.Launch(argv=argv, folder=folder, try_seconds=ask.try_seconds, stop=ask.stop),
+                run.environment,
+                stdout_to_stderr=ask.takes_stdout,
+                meanwhile=attendant,
+            )
+            memory = attendant.ended()
+            conditions = sampler.conditions()
         traces = read(folder)
         if not _is_interrupt(ended):
             traces = rerun.followed(run, traces, say)
-    return recorded(argv, traces, ended, memory), ended
+    return recorded(argv, traces, ended, memory, conditions=conditions), ended
 
 
 def recorded(
@@ -101,6 +108,7 @@ def recorded(
     ended: Ended,
     memory: MemoryUse,
     image: str | None = None,
+    conditions: Conditions | None = None,
 ) -> Recording:
     """One value of all that was seen."""
     import shlex
@@ -111,7 +119,7 @@ def recorded(
 
     return Recording(
         command=shlex.join(argv), processes=traces, script=said(ended.code, ended.signal, traces),
-        folder=_folder(), image=image, memory=memory, files=sources(traces),
+        folder=_folder(), image=image, memory=memory, conditions=conditions, files=sources(traces),
     )  # fmt: skip
 
 

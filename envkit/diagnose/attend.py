@@ -22,7 +22,15 @@ _TRIP = b'"kind": "trip"'
 class Attendant:
     """Called now and then with the script's process id."""
 
-    def __init__(self, machine: Machine, folder: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        folder: str,
+        say: Callable[[str], None],
+        follow: Callable[[int], None] | None = None,
+    ) -> None:
+        """follow: told the script's process id once, as soon as it is known."""
+        self._follow = follow
         self._machine = machine
         self._folder = folder
         self._say = say
@@ -38,6 +46,9 @@ class Attendant:
     def __call__(self, pid: int) -> None:
         """Look once."""
         now = time.monotonic()
+        if self._follow is not None:
+            self._follow(pid)
+            self._follow = None
         if not self._told:
             self._look_for_trip()
         if now < self._next:

@@ -17,7 +17,9 @@ from envkit.diagnose.memory import MemoryUse
 from envkit.diagnose.model import DiagnosedCause, Diagnosis, Overhead, ScriptEnd, ScriptError
 from envkit.diagnose.patch import Patch, patch
 from envkit.diagnose.patch_sizes import fitted
+from envkit.diagnose.speed.verdict import speed
 from envkit.diagnose.trace import Trace
+from envkit.target.conditions import Conditions
 
 ANALYZERS = (numeric,)
 _NO_FILES: Mapping[str, str] = MappingProxyType({})
@@ -31,13 +33,14 @@ def judge(
     files: Mapping[str, str] = _NO_FILES,
     *,
     memory: MemoryUse | None = None,
+    conditions: Conditions | None = None,
 ) -> Diagnosis:
     """What is wrong with a run; verdict `unknown` when nothing of it was seen.
 
     files: the text of the person's own files, by the path that the trace has, as far as they could be read.
-    memory: of the script while it ran.
+    memory: of the script while it ran. conditions: of the machine meanwhile.
     """
-    return judged(traces, script, files, memory=memory)[0]
+    return judged(traces, script, files, memory=memory, conditions=conditions)[0]
 
 
 def judged(
@@ -46,6 +49,7 @@ def judged(
     files: Mapping[str, str] = _NO_FILES,
     *,
     memory: MemoryUse | None = None,
+    conditions: Conditions | None = None,
 ) -> tuple[Diagnosis, tuple[Patch | None, ...]]:
     """`judge`, with the changed file of each cause where it is known how to mend it."""
     looks = ANALYZERS if script.exit_code == 0 else (*ANALYZERS, crash)
@@ -63,7 +67,7 @@ def judged(
     diagnosis = Diagnosis(
         verdict=_verdict(bool(kept) or tripped, script, traces),
         causes=tuple(_cause(one, change) for one, change in zip(kept, patches, strict=True)),
-        tripped=tripped, speed=None, script=script, overhead=_overhead(traces),
+        tripped=tripped, speed=speed(traces, files, conditions), script=script, overhead=_overhead(traces),
     )  # fmt: skip
     return diagnosis, patches
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from envkit.diagnose import fatal
+from envkit.diagnose.speed import read as speed
 from envkit.diagnose.trace import (
     Activation,
     Again,
@@ -61,7 +62,15 @@ def read(folder: str) -> tuple[Trace, ...]:
     for process in tuple(found.values()):
         if process.of is not None and process.of in found:
             found[process.of].adopt(process)
-    traces = [process.trace() for process in found.values() if process.of is None]
+    workers: dict[int, list[_Process]] = {}
+    for process in found.values():
+        if process.worker_of is not None:
+            workers.setdefault(process.worker_of, []).append(process)
+    traces = [
+        process.trace(workers.get(number, ()))
+        for number, process in found.items()
+        if process.of is None and process.worker_of is None
+    ]
     return tuple(sorted(traces, key=lambda one: len(one.steps.ended), reverse=True))
 
 
@@ -104,6 +113,9 @@ class _Process:
     faults: list[str] = field(default_factory=list)
     reach: list[Reach] = field(default_factory=list)
     again: list[Again] = field(default_factory=list)
+    speed: speed.Gathered = field(default_factory=speed.Gathered)
+    worker_of: int | None = None
+    """The process that this one is a data worker of."""
 
     def adopt(self, copy: _Process) -> None:
         """Take what a copy saw."""
@@ -117,8 +129,8 @@ class _Process:
         self.updates += copy.updates
         self.faults += copy.faults
 
-    def trace(self) -> Trace:
-        """All of it as one value."""
+    def trace(self, workers: Iterable[_Process] = ()) -> Trace:
+        """All of it as one value. workers: its data workers."""
         for step, what, value in self.late:
             kept = self.steps[_LATE[what]]
             if 0 <= step < len(kept):
@@ -149,6 +161,7 @@ class _Process:
             faults=tuple(self.faults),
             reach=tuple(self.reach),
             again=tuple(self.again),
+            speed=self.speed.value(one.speed for one in workers),
             **self.fields,
         )
 
@@ -156,10 +169,14 @@ class _Process:
 def _process(found: Iterable[dict[str, Any]]) -> _Process:
     process = _Process()
     for line in found:
-        take = _TAKE.get(str(line.get("kind")))
-        if take is not None:
+        kind = str(line.get("kind"))
+        take, timed = _TAKE.get(kind), speed.TAKE.get(kind)
+        if take is not None or timed is not None:
             try:
-                take(process, line)
+                if take is not None:
+                    take(process, line)
+                if timed is not None:
+                    timed(process.speed, line)
             except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
                 process.faults.append(f"a line of the trace cannot be read: {error}")
     return process
@@ -177,6 +194,10 @@ def _rank(process: _Process, line: dict[str, Any]) -> None:
     process.fields.update(rank=int(line["rank"]), world=int(line["world"]))
 
 
+def _worker_of(process: _Process, line: dict[str, Any]) -> None:
+    process.worker_of = int(line["of"])
+
+
 def _copy(process: _Process, line: dict[str, Any]) -> None:
     process.of = int(line["of"])
 
@@ -192,6 +213,7 @@ def _steps(process: _Process, line: dict[str, Any]) -> None:
             raise ValueError(f"{len(line[name])} values of {name} for {count} steps")
     for name, kept in process.steps.items():
         kept += line[name] if name in line and len(line[name]) == count else [None] * count
+    speed.steps(process.speed, line)
 
 
 def _trip(process: _Process, line: dict[str, Any]) -> None:
@@ -353,6 +375,7 @@ _TAKE = {
     "process": _start,
     "rank": _rank,
     "copy": _copy,
+    "worker-of": _worker_of,
     "framework": _framework,
     "optimizer": _optimizer,
     "schedule": _schedule,

@@ -14,6 +14,7 @@ from envkit.core.text import encodable
 from envkit.diagnose.memory import MemoryUse
 from envkit.diagnose.model import ScriptEnd
 from envkit.diagnose.trace import Trace
+from envkit.target.conditions import Conditions
 
 _LARGEST = 1 << 18
 """Characters of a source file that is saved."""
@@ -40,6 +41,8 @@ class Recording:
     """The working directory."""
     image: str | None = None
     memory: MemoryUse | None = None
+    conditions: Conditions | None = None
+    """What the machine was like meanwhile."""
     files: tuple[SourceFile, ...] = ()
     schema: str = "envkit.trace/1"
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from envkit.diagnose.speed.trace import UNTIMED, SpeedTrace
+
 Frame = tuple[str, int, str]
 """File, line, function."""
 
@@ -474,3 +476,5 @@ class Trace:
     seconds: float | None = None
     faults: tuple[str, ...] = ()
     """Of the watcher."""
+    speed: SpeedTrace = UNTIMED
+    """Where its time went."""

@@ -10,6 +10,7 @@ Whatever cannot be read is None, and `Conditions.trouble` says why. No driver th
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -57,7 +58,12 @@ class Sampler:
 
     def __enter__(self) -> Sampler:
         self._gpus = GpuWatch(self._machine)
-        self._thread.start()
+        # The thread hears no signal: who waits for one in another thread would miss it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            self._thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self
 
     def __exit__(

@@ -30,6 +30,11 @@ def is_users(filename):
     return not path.startswith(_LIBRARIES)
 
 
+def is_ours(filename):
+    """Whether a file is a part of the watcher."""
+    return filename.startswith(_HERE + os.sep)
+
+
 def same(one, other):
     """Whether two names are of one file."""
     return one == other or os.path.realpath(one) == os.path.realpath(other)

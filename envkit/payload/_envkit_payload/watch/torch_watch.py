@@ -16,6 +16,8 @@ from .closures import closure_of
 from .copies.timetravel import Travel
 from .rerun import again
 from .rows.loader import Indices
+from .speed.phases import Phases
+from .speed.torch_speed import Speed
 from .tier0 import fast as tier0_fast
 from .tier0 import ring as tier0_ring
 from .tier0 import scaler as tier0_scaler
@@ -45,10 +47,16 @@ def install(torch, recorder):
     watch = Watch(torch, recorder, travel)
     recorder("framework", name="torch", version=str(torch.__version__))
     optimizer = importlib.import_module("torch.optim.optimizer")
-    loss, before, after = tier0_fast.hooks(torch, watch)
-    patches.keep(optimizer.register_optimizer_step_pre_hook(before))
-    patches.keep(optimizer.register_optimizer_step_post_hook(after))
-    _wrap_backward(torch, watch, loss)
+    hooks = tier0_fast.hooks(torch, watch)
+    patches.keep(optimizer.register_optimizer_step_pre_hook(hooks.before_step))
+    patches.keep(optimizer.register_optimizer_step_post_hook(hooks.after_step))
+    weave.around(
+        torch.autograd,
+        "backward",
+        before=hooks.backward,
+        after=hooks.backward_done,
+        last=hooks.backward_over,
+    )
     _wrap_optimizer(optimizer.Optimizer, watch)
     _wrap_clip(torch, watch)
     schedules.install(torch, watch, recorder)
@@ -59,17 +67,9 @@ def install(torch, recorder):
     recorder.endings.append(watch.end)
     if again.plan() is not None:
         travel.begin(watch)
+    else:
+        watch.speed.install()
     watch.governor.install += time.thread_time() - start
-
-
-def _wrap_backward(torch, watch, seen):
-    done = watch.guarded(watch.after_backward)
-
-    def after(*_):
-        if not watch.plain and (watch.within is not None or watch.by_hand or watch.doubt.held is not None):
-            done()
-
-    weave.around(torch.autograd, "backward", before=seen, after=after)
 
 
 def _wrap_optimizer(kind, watch):
@@ -102,7 +102,9 @@ class Watch:
         self.evaluation = Evaluation(torch)
         self.usual_norms = []
         """Gradient norms of the first steps, for comparison."""
-        self.indices = Indices(torch)
+        self.phases = Phases()
+        self.speed = Speed(torch, recorder, self)
+        self.indices = Indices(torch, self.phases)
         self.made = Made(torch)
         self.armed = None
         """In a copy that repeats a step: who looks at every operation."""
@@ -353,7 +355,8 @@ class Watch:
     def _step_done(self, optimizer, start, skipped=None):
         rate = None if optimizer is None else optimizer.param_groups[0].get("lr")
         now = time.perf_counter()
-        self.course.kept.append((self.loss, self._norm, rate, now, self._scale, self.clip, skipped))
+        times = self.phases.step()
+        self.course.kept.append((self.loss, self._norm, rate, now, self._scale, self.clip, skipped, times))
         self.loss = self._norm = self._bad = self.clip = None
         if self.backward_at != self.step and self._previous is not None:
             self._leads.add(self._previous)
@@ -433,7 +436,9 @@ class Watch:
         self.recorder("trip", what=what, value=repr(value), step=step)
         if self.travel is not None:
             start = time.perf_counter()
+            self.phases.begin("replay")
             self.travel.replay(self, step, what)
+            self.phases.end("replay")
             self.governor.repeated(time.perf_counter() - start)
         self.doubt = Doubt()
         stop.stop(self.recorder)

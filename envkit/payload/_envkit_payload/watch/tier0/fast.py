@@ -4,6 +4,7 @@ A loss is read, whether it is finite is seen, and the end of the step is noted. 
 ordinary takes the full way.
 """
 
+import collections
 import time
 
 from .. import signals
@@ -13,14 +14,19 @@ _TIMED = 63
 """One step of so many and one tells what these hooks take."""
 
 
+Hooks = collections.namedtuple("Hooks", "backward backward_done backward_over before_step after_step")
+
+
 def hooks(torch, watch):
-    """(before a backward pass, before an update, after an update), each to be called as torch calls it."""
+    """Hooks, each to be called as torch, or `weave`, calls it."""
     compiling = getattr(getattr(torch, "compiler", None), "is_compiling", bool)
     dispatched = getattr(torch._C, "_len_torch_dispatch_stack", bool)
     asked = getattr(torch._C, "_len_torch_function_stack", bool)
     recorder, governor, course = watch.recorder, watch.governor, watch.course
     backward = watch.guarded(watch.before_backward)
     before, after = watch.guarded(watch.before_step), watch.guarded(watch.after_step)
+    done = watch.guarded(watch.after_backward)
+    phases = watch.phases
     tensor, clock = torch.Tensor, time.perf_counter
 
     def before_backward(loss, *_):
@@ -28,6 +34,7 @@ def hooks(torch, watch):
             return
         if not watch.plain or type(loss) is not tensor or not loss.is_cpu or dispatched() or asked():
             backward(loss)
+            phases.begin("backward")
             return
         start = 0.0 if watch.step & _TIMED else clock()
         try:
@@ -39,6 +46,7 @@ def hooks(torch, watch):
         # Not a number, or not finite where that is news.
         if number is None or (number * 0 != 0 and watch.tripped is None):
             backward(loss)
+            phases.begin("backward")
             return
         watch.backwards += 1
         watch.backward_at = watch.step
@@ -46,18 +54,34 @@ def hooks(torch, watch):
         watch.loss = number
         if start:
             governor.fast_loss = clock() - start
+        phases.begin("backward")
+
+    def after_backward(*given):
+        if compiling() or not recorder.on:
+            return
+        phases.end("backward")
+        if not watch.plain and (watch.within is not None or watch.by_hand or watch.doubt.held is not None):
+            done()
+
+    def failed_backward(*_):
+        if phases.now == "backward" and not compiling():
+            phases.end("backward")
 
     def before_step(optimizer, args, kwargs):
-        return None if compiling() or watch.plain else before(optimizer, args, kwargs)
+        if compiling():
+            return None
+        phases.begin("optimizer")
+        return None if watch.plain else before(optimizer, args, kwargs)
 
     def after_step(optimizer, args, kwargs):
         if compiling() or not recorder.on:
             return
+        phases.end("optimizer")
         if not watch.plain:
             after(optimizer, args, kwargs)
             return
         now = clock()
-        course.kept.append((watch.loss, None, None, now, None, watch.clip, None))
+        course.kept.append((watch.loss, None, None, now, None, watch.clip, None, phases.step()))
         watch.loss = watch.clip = None
         watch.since_update = 0
         watch.step = step = watch.step + 1
@@ -66,6 +90,7 @@ def hooks(torch, watch):
         if not step & _TIMED:
             governor.fast_step = clock() - now
 
-    for hook in (before_backward, before_step, after_step):
+    found = Hooks(before_backward, after_backward, failed_backward, before_step, after_step)
+    for hook in found:
         Unseen(torch).never_compiled(hook)
-    return before_backward, before_step, after_step
+    return found

@@ -7,7 +7,7 @@ _PIECE = 0.5
 """Seconds between two lines of steps."""
 _MOST = 4096
 """Steps of a line."""
-_COLUMNS = ("loss", "grad", "lr", "ended", "scale", "clip", "skipped")
+_COLUMNS = ("loss", "grad", "lr", "ended", "scale", "clip", "skipped", "times")
 _RARE = ("scale", "clip", "skipped")
 """Columns that most scripts have not: left out of a line where they are empty."""
 
@@ -23,7 +23,7 @@ class Course:
         """One tuple a step, as in `_COLUMNS`. loss, grad, clip: a number, or a tensor without dimensions.
 
         scale: of a loss scaler; skipped: whether it left the update out; clip: the norm of the gradients
-        before the script clipped them.
+        before the script clipped them; times: seconds of (wait, backward, optimizer) in it.
         """
 
     def due(self, now):
@@ -39,6 +39,7 @@ class Course:
         columns = dict(zip(_COLUMNS, zip(*kept)))
         columns["lr"] = [one if isinstance(one, (int, float)) else None for one in columns["lr"]]
         columns["ended"] = [round(one, 6) for one in columns["ended"]]
+        columns["times"] = [[round(1e6 * one) for one in phase] for phase in zip(*columns["times"])]
         for name in ("loss", "grad", *_RARE):
             columns[name] = [written(one) for one in columns[name]]
         for name in _RARE:

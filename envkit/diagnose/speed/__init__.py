@@ -1,0 +1,1 @@
+"""Where the time of a training script goes, why, and what each fix would gain."""

@@ -1,0 +1,162 @@
+"""The watcher's lines about time to a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from envkit.diagnose.speed.trace import (
+    Compilation,
+    Frame,
+    Loader,
+    Moment,
+    Sample,
+    Settings,
+    SpeedTrace,
+    StepTimes,
+    Worker,
+)
+
+_PHASES = ("wait", "backward", "optimizer")
+_MICRO = 1e-6
+_UNKNOWN = (Frame(file="", line=0, function="?", users=False),)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What the lines of one process said so far."""
+
+    times: tuple[list[float], list[float], list[float]] = field(default_factory=lambda: ([], [], []))
+    seen: bool = False
+    """Whether any step told its phases."""
+    stacks: dict[int, tuple[Frame, ...]] = field(default_factory=dict)
+    samples: list[Sample] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    loaders: dict[int, Loader] = field(default_factory=dict)
+    workers: dict[int, Worker] = field(default_factory=dict)
+    settings: Settings | None = None
+    compilations: list[Compilation] = field(default_factory=list)
+    since: float | None = None
+    looking: float | None = None
+    blind: list[str] = field(default_factory=list)
+
+    def value(self, workers: Iterable[Gathered] = ()) -> SpeedTrace:
+        """All of it. workers: what its data workers said."""
+        stacks, samples = _numbered(self.stacks, self.samples, 0)
+        theirs: list[Sample] = []
+        known = dict(self.workers)
+        for one in workers:
+            more, found = _numbered(one.stacks, one.samples, len(stacks))
+            stacks += more
+            theirs += found
+            known.update(one.workers)
+        wait, backward, optimizer = (tuple(one) for one in self.times)
+        return SpeedTrace(
+            times=StepTimes(wait=wait, backward=backward, optimizer=optimizer) if self.seen else StepTimes(),
+            stacks=tuple(stacks),
+            samples=tuple(samples),
+            worker_samples=tuple(theirs),
+            moments=tuple(self.moments),
+            loaders=tuple(self.loaders[number] for number in sorted(self.loaders)),
+            workers=tuple(known.values()),
+            settings=self.settings,
+            compilations=tuple(self.compilations),
+            training_from=self.since,
+            looking=self.looking,
+            blind=tuple(self.blind),
+        )
+
+
+def _numbered(
+    stacks: dict[int, tuple[Frame, ...]], samples: Iterable[Sample], first: int
+) -> tuple[list[tuple[Frame, ...]], list[Sample]]:
+    """Stacks in a row, from `first` on, and samples that point to their places."""
+    places: dict[int, int] = {}
+    found: list[tuple[Frame, ...]] = []
+    kept: list[Sample] = []
+    for sample in samples:
+        if sample.stack not in places:
+            places[sample.stack] = first + len(found)
+            found.append(stacks.get(sample.stack, _UNKNOWN))
+        kept.append(replace(sample, stack=places[sample.stack]))
+    return found, kept
+
+
+def steps(gathered: Gathered, line: dict[str, Any]) -> None:
+    """Of a line of steps: the seconds of their phases; zeros where it has none, so that places agree."""
+    count = len(line["ended"])
+    found = line.get("times")
+    gathered.seen = gathered.seen or found is not None
+    for place, kept in enumerate(gathered.times):
+        own = [float(one) * _MICRO for one in found[place]] if found is not None else []
+        kept += own if len(own) == count else [0.0] * count
+
+
+def _stacks(gathered: Gathered, line: dict[str, Any]) -> None:
+    for number, frames in line["new"]:
+        gathered.stacks[int(number)] = tuple(
+            Frame(file=str(file), line=int(place), function=str(name), users=bool(users))
+            for file, place, name, users in frames
+        )
+    for step, phase, stack, seconds in line["seen"]:
+        row = {"step": step, "phase": phase, "stack": stack, "seconds": float(seconds)}
+        gathered.samples.append(msgspec.convert(row, Sample))
+
+
+def _moment(gathered: Gathered, line: dict[str, Any]) -> None:
+    gathered.moments.append(msgspec.convert(line, Moment, strict=False))
+
+
+def _loader(gathered: Gathered, line: dict[str, Any]) -> None:
+    """Each line of a loader tells all of it anew."""
+    found = msgspec.convert({**line, "kind": line["type"], "stack": _frames(line)}, Loader, strict=False)
+    gathered.loaders[found.number] = found
+
+
+def _frames(line: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"file": file, "line": place, "function": name, "users": True}
+        for file, place, name in line.get("stack", ())
+    ]
+
+
+def _worker(gathered: Gathered, line: dict[str, Any]) -> None:
+    found = msgspec.convert(line, Worker, strict=False)
+    gathered.workers[found.pid] = found
+
+
+def _settings(gathered: Gathered, line: dict[str, Any]) -> None:
+    """Later lines add to earlier ones."""
+    before = {} if gathered.settings is None else msgspec.to_builtins(gathered.settings)
+    told = {name: value for name, value in line.items() if name not in ("kind", "at")}
+    gathered.settings = msgspec.convert({**before, **told}, Settings, strict=False)
+
+
+def _compiled(gathered: Gathered, line: dict[str, Any]) -> None:
+    gathered.compilations.append(msgspec.convert(line, Compilation, strict=False))
+
+
+def _trains(gathered: Gathered, line: dict[str, Any]) -> None:
+    gathered.since, gathered.looking = line.get("since"), line.get("looking")
+
+
+def _blind(gathered: Gathered, line: dict[str, Any]) -> None:
+    if line["what"] not in gathered.blind:
+        gathered.blind.append(str(line["what"]))
+
+
+TAKE: dict[str, Callable[[Gathered, dict[str, Any]], None]] = {
+    "stacks": _stacks,
+    "moment": _moment,
+    "loader": _loader,
+    "worker": _worker,
+    "settings": _settings,
+    "compiled": _compiled,
+    "trains": _trains,
+    "blind": _blind,
+}
+"""What is done with a line, by its kind. Each raises KeyError, TypeError, ValueError or
+msgspec.ValidationError where the line is not as it should be."""
