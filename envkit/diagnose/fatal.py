@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from envkit.diagnose.trace import Crash, CrashFrame
+from envkit.diagnose.trace_crash import Crash, CrashFrame
 
 _ERROR = re.compile(r"^Fatal Python error: (?P<what>.{1,200})$", re.MULTILINE)
 _FRAME = re.compile(

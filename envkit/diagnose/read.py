@@ -16,26 +16,28 @@ from envkit.diagnose.speed import read as speed
 from envkit.diagnose.trace import (
     Activation,
     Again,
-    Arrival,
-    Batch,
-    Crash,
-    Event,
-    Field,
     Given,
     Layer,
-    NumpyCall,
     Optimizer,
     Reach,
-    Rows,
-    Spoilt,
     Steps,
     Trace,
     Trial,
     Trip,
+    Wide,
+)
+from envkit.diagnose.trace_crash import Crash
+from envkit.diagnose.trace_step import (
+    Arrival,
+    Batch,
+    Event,
+    Field,
+    NumpyCall,
+    Rows,
+    Spoilt,
     Update,
     Values,
     Weight,
-    Wide,
 )
 
 _MAX_LINE = 4 << 20

@@ -5,25 +5,59 @@ from __future__ import annotations
 from envkit.diagnose.memory import MemoryUse
 from envkit.diagnose.model import ScriptEnd, ScriptError
 from envkit.diagnose.recording import Recording, SourceFile
-from envkit.diagnose.trace import (
-    Batch,
-    Crash,
-    CrashFrame,
-    CrashLayer,
-    Event,
-    Held,
-    MemoryHeld,
-    Optimizer,
-    Rows,
-    Steps,
-    Trace,
-    Trial,
-    Trip,
-    Values,
+from envkit.diagnose.speed.trace import (
+    Compilation,
+    Frame,
+    Loader,
+    Moment,
+    Sample,
+    Settings,
+    SpeedTrace,
+    StepTimes,
+    Worker,
 )
+from envkit.diagnose.trace import Optimizer, Steps, Trace, Trial, Trip
+from envkit.diagnose.trace_crash import Crash, CrashFrame, CrashLayer, Held, MemoryHeld
+from envkit.diagnose.trace_step import Batch, Event, Rows, Values
 
 _ROWS = Rows(length=64, bad=(3,), count=1, samples=(56,))
 _GIVEN = Held(name="x", shape=(64, None), dtype="int64", device="cpu", least=0, most=9)
+_FRAME = Frame(file="train.py", line=9, function="__getitem__", users=True)
+_SPEED = SpeedTrace(
+    times=StepTimes(wait=(0.1, 0.2), backward=(0.1, 0.1), optimizer=(0.01, 0.01)),
+    stacks=((_FRAME,),),
+    samples=(Sample(step=1, phase="wait", stack=0, seconds=0.02),),
+    worker_samples=(Sample(step=1, phase="wait", stack=0, seconds=0.04),),
+    moments=(
+        Moment(
+            at=1.5, step=1, user=1.0, system=0.1, children=0.5, ran=1.0, queued=0.01, minor_faults=9,
+            major_faults=0, switched=3, read_bytes=4096, read_calls=7, blocked=0.0, rss=1 << 20, threads=2,
+            collected=0.001, collections=1,
+        ),
+    ),
+    loaders=(
+        Loader(
+            number=0, kind="torch", workers=1, batch_size=32, pin_memory=False, persistent=False, prefetch=2,
+            drop_last=False, dataset="Photos", length=1000, streams=False, collate="pad", context="fork",
+            stack=(_FRAME,), batches=2, waited=0.3, epochs=1, first_waits=0.1, options={"cache": False},
+        ),
+    ),
+    workers=(
+        Worker(
+            loader=0, number=0, pid=77, batches=2, samples=64, fetched=0.4, collated=0.1, cpu=0.3, sent=0.01,
+            started=0.5, threads=1, bytes=4096,
+        ),
+    ),
+    settings=Settings(
+        threads=2, interop=2, omp="2", dtypes={"float32": 10}, inputs=("float32",), device="cpu",
+        optimizer="Adam", parameters=4, values=10, batch=32, operations=12, wrappers=("DataParallel",),
+        attention=("train.py:9",), shapes=((10, 1),),
+    ),
+    compilations=(Compilation(step=0, seconds=1.5, what="train.py:3 forward", why="a new shape"),),
+    training_from=0.5,
+    looking=0.01,
+    blind=("no workers seen",),
+)  # fmt: skip
 
 RECORDING = Recording(
     command="python train.py",
@@ -35,6 +69,7 @@ RECORDING = Recording(
             steps=Steps(loss=(0.7, None), gradient=(1.0, 2.0), rate=(0.1, 0.1), ended=(1.0, 2.0)),
             trip=Trip(what="loss", value="nan", step=1),
             replay="repeated",
+            speed=_SPEED,
             events=(
                 Event(
                     step=1,

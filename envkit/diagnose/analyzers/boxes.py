@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from envkit.core.finding import Evidence
 from envkit.diagnose.analyzers.model import Suspicion
-from envkit.diagnose.trace import Field
+from envkit.diagnose.trace_step import Field
 
 _OF = ("log-of-zero", "division-by-zero", "sqrt-at-zero", "domain-error", "where-gradient-trap")
 """What a width or height of zero or less leads to."""

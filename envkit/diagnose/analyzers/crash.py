@@ -11,7 +11,8 @@ from envkit.diagnose.analyzers import misuse, sizes, sizes_keras, sizes_targets
 from envkit.diagnose.analyzers.model import Suspicion
 from envkit.diagnose.analyzers.sizes import Fit, fit, shown
 from envkit.diagnose.model import Where
-from envkit.diagnose.trace import Crash, CrashFrame, Held, MemoryHeld, Trace
+from envkit.diagnose.trace import Trace
+from envkit.diagnose.trace_crash import Crash, CrashFrame, Held, MemoryHeld
 from envkit.match.match import explain_text
 
 LEAST = 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from envkit.diagnose.analyzers.names import base
-from envkit.diagnose.trace import Batch, Event
+from envkit.diagnose.trace_step import Batch, Event
 
 IGNORED = -100
 """The class index that losses leave out: `ignore_index` of torch.nn.functional.cross_entropy."""

@@ -6,7 +6,7 @@ import re
 
 from envkit.core.text import size
 from envkit.diagnose.analyzers.sizes import Fit, Rules, shown
-from envkit.diagnose.trace import Crash, Held
+from envkit.diagnose.trace_crash import Crash, Held
 
 _HALVES = ("half", "bfloat16", "float16")
 

@@ -22,7 +22,9 @@ from envkit.diagnose.analyzers.sources import sourced
 from envkit.diagnose.analyzers.spoilt import spoilt
 from envkit.diagnose.analyzers.unsteady import unsteady
 from envkit.diagnose.model import Where
-from envkit.diagnose.trace import Crash, Event, Trace
+from envkit.diagnose.trace import Trace
+from envkit.diagnose.trace_crash import Crash
+from envkit.diagnose.trace_step import Event
 
 _DIVERGED = 100.0
 """Times the usual size from which loss or gradient had left all reason before an operation failed."""

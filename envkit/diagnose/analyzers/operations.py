@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from envkit.diagnose.analyzers.names import base, name, of_node
 from envkit.diagnose.analyzers.root import SOFT, is_trap
-from envkit.diagnose.trace import Event, Values
+from envkit.diagnose.trace_step import Event, Values
 
 Named = tuple[str, str]
 """Key of the cause, and what happened in a sentence."""

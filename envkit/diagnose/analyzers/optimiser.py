@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from envkit.core.finding import Evidence
 from envkit.diagnose.analyzers.model import Suspicion
 from envkit.diagnose.model import Where
-from envkit.diagnose.trace import Steps, Trace, Update
+from envkit.diagnose.trace import Steps, Trace
+from envkit.diagnose.trace_step import Update
 
 _SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074}
 """Smallest numbers that are not zero, IEEE 754; half of one rounds to zero."""

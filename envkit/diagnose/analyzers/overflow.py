@@ -12,7 +12,8 @@ from envkit.diagnose.analyzers.names import name
 from envkit.diagnose.analyzers.root import Begin
 from envkit.diagnose.analyzers.samples import bad_rows, guilty
 from envkit.diagnose.model import Where
-from envkit.diagnose.trace import Batch, Event, Trace
+from envkit.diagnose.trace import Trace
+from envkit.diagnose.trace_step import Batch, Event
 
 _ABSURD = 1e6
 """Size of a weight that no training of use comes to."""

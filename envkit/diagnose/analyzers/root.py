@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from envkit.diagnose.analyzers.names import base, of_node
-from envkit.diagnose.trace import Arrival, Event
+from envkit.diagnose.trace_step import Arrival, Event
 
 MEANT = (
     *("masked_fill", "full", "fill", "scalar_tensor", "new_full", "where", "triu", "tril", "lift_fresh"),

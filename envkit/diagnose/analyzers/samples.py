@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from envkit.core.finding import Evidence
 from envkit.diagnose.analyzers.root import Begin
-from envkit.diagnose.trace import Event, Rows
+from envkit.diagnose.trace_step import Event, Rows
 
 _OF_BATCH = ("empty-reduction", "division-by-zero", "fp16-eps-underflow", "batchnorm-single-value")
 """Causes that may lie in a batch as a whole: in a count, a sum or a spread over it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from envkit.core.text import plural
 from envkit.diagnose.analyzers.model import Resize, Reword
-from envkit.diagnose.trace import Crash, Held
+from envkit.diagnose.trace_crash import Crash, Held
 
 Shape = Sequence[int | None]
 

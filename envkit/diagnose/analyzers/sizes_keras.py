@@ -7,7 +7,7 @@ import re
 
 from envkit.diagnose.analyzers.model import Reword
 from envkit.diagnose.analyzers.sizes import Fit, Rules, product, shown
-from envkit.diagnose.trace import Crash
+from envkit.diagnose.trace_crash import Crash
 
 
 def _keras_axis(found: re.Match[str], crash: Crash) -> Fit:

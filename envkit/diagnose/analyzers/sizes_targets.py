@@ -6,7 +6,7 @@ import math
 import re
 
 from envkit.diagnose.analyzers.sizes import DIMS, Fit, Rules, ints, named, shown
-from envkit.diagnose.trace import Crash, Held
+from envkit.diagnose.trace_crash import Crash, Held
 
 
 def _pairs(crash: Crash) -> tuple[Held, ...]:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from envkit.core.finding import Evidence
 from envkit.diagnose.analyzers.model import Suspicion
 from envkit.diagnose.model import Where
-from envkit.diagnose.trace import Batch, Event, NumpyCall, Rows, Trace
+from envkit.diagnose.trace import Trace
+from envkit.diagnose.trace_step import Batch, Event, NumpyCall, Rows
 
 _OF_CALL = {"log": "log-of-zero", "sqrt": "sqrt-at-zero", "exp": "domain-error", "std": "empty-reduction"}
 _SHOWN = 12

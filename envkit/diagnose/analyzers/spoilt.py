@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from envkit.core.finding import Evidence
 from envkit.diagnose.analyzers.model import Suspicion
 from envkit.diagnose.model import Where
-from envkit.diagnose.trace import Spoilt, Trace
+from envkit.diagnose.trace import Trace
+from envkit.diagnose.trace_step import Spoilt
 
 
 def spoilt(trace: Trace) -> Iterator[Suspicion]:

@@ -10,20 +10,9 @@ from envkit.diagnose.analyzers.names import base, name, of_node
 from envkit.diagnose.analyzers.numeric import numeric
 from envkit.diagnose.analyzers.operations import named
 from envkit.diagnose.analyzers.root import begin
-from envkit.diagnose.trace import (
-    Arrival,
-    Batch,
-    Crash,
-    Event,
-    NumpyCall,
-    Optimizer,
-    Rows,
-    Steps,
-    Trace,
-    Trip,
-    Values,
-    Weight,
-)
+from envkit.diagnose.trace import Optimizer, Steps, Trace, Trip
+from envkit.diagnose.trace_crash import Crash
+from envkit.diagnose.trace_step import Arrival, Batch, Event, NumpyCall, Rows, Values, Weight
 
 INF = float("inf")
 LINE = (("/home/me/train.py", 7, "loss"),)

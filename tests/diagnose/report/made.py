@@ -9,17 +9,8 @@ from envkit.diagnose.judge import judge
 from envkit.diagnose.memory import MemoryUse
 from envkit.diagnose.model import ScriptEnd
 from envkit.diagnose.summary import report
-from envkit.diagnose.trace import (
-    Batch,
-    Event,
-    Optimizer,
-    Rows,
-    Steps,
-    Trace,
-    Trial,
-    Trip,
-    Values,
-)
+from envkit.diagnose.trace import Optimizer, Steps, Trace, Trial, Trip
+from envkit.diagnose.trace_step import Batch, Event, Rows, Values
 
 FILE = "/data/project/train.py"
 SOURCE = """import torch

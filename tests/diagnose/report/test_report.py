@@ -9,7 +9,8 @@ import pytest
 from envkit.core.report import Report
 from envkit.diagnose.memory import MemoryUse
 from envkit.diagnose.model import ScriptEnd
-from envkit.diagnose.trace import Crash, CrashFrame, Optimizer, Steps, Trace
+from envkit.diagnose.trace import Optimizer, Steps, Trace
+from envkit.diagnose.trace_crash import Crash, CrashFrame
 from envkit.report import Options, render
 from tests.diagnose.report.made import FILE, HEALTHY, NAN, told
 

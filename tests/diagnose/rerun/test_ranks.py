@@ -8,7 +8,9 @@ from itertools import permutations
 from envkit.diagnose.analyzers.model import Suspicion
 from envkit.diagnose.model import Where
 from envkit.diagnose.ranks import judged, named
-from envkit.diagnose.trace import Crash, Event, Steps, Trace, Trip, Values
+from envkit.diagnose.trace import Steps, Trace, Trip
+from envkit.diagnose.trace_crash import Crash
+from envkit.diagnose.trace_step import Event, Values
 
 VALUES = Values(shape=(8,), dtype="float32")
 EVENT = Event(

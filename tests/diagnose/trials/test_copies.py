@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "envkit" / "payload"))
 
-from _envkit_payload.watch.copies import memory, timetravel
+from _envkit_payload.watch.copies import copy, memory
 from _envkit_payload.watch.copies.told import told
 from _envkit_payload.watch.trial.choice import local
 
@@ -27,9 +27,9 @@ class Made:
 
 @pytest.mark.parametrize("every", [1, 7, 50, 400])
 def test_the_oldest_copy_is_some_way_back(every: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timetravel, "enough_memory", lambda *_: True)
+    monkeypatch.setattr(copy, "enough_memory", lambda *_: True)
     ended: set[int] = set()
-    older = timetravel.Older()
+    older = copy.Older()
     for step in range(every, 20_000, every):
         older.keep(Made(step - every, ended), step)
         kept = [one.step for one in older.all()]
@@ -38,17 +38,17 @@ def test_the_oldest_copy_is_some_way_back(every: int, monkeypatch: pytest.Monkey
         assert not ended & set(kept)
         if step > 40 * every:
             age = (step - kept[0]) / step
-            assert timetravel.AGE <= age <= 2 * timetravel.AGE + 2 * every / step
+            assert copy.AGE <= age <= 2 * copy.AGE + 2 * every / step
     older.drop()
     assert len(ended) == len(range(every, 20_000, every))
 
 
 def test_none_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: set[int] = set()
-    older = timetravel.Older()
-    monkeypatch.setattr(timetravel, "enough_memory", lambda *_: True)
+    older = copy.Older()
+    monkeypatch.setattr(copy, "enough_memory", lambda *_: True)
     older.keep(Made(1, ended), 10)
-    monkeypatch.setattr(timetravel, "enough_memory", lambda *_: False)
+    monkeypatch.setattr(copy, "enough_memory", lambda *_: False)
     older.keep(Made(20, ended), 30)
     assert older.all() == ()
     assert ended == {1, 20}

@@ -8,7 +8,8 @@ from envkit.diagnose.analyzers.boxes import degenerate
 from envkit.diagnose.analyzers.model import Suspicion
 from envkit.diagnose.analyzers.optimiser import collapse, scaled, updated
 from envkit.diagnose.model import Where
-from envkit.diagnose.trace import Field, Steps, Trace, Update
+from envkit.diagnose.trace import Steps, Trace
+from envkit.diagnose.trace_step import Field, Update
 
 
 def course(scales: list[float], skipped: list[int]) -> Steps:

@@ -18,9 +18,10 @@ from .. import descriptors, environ
 from ..eager import eager
 from ..trial import choice as trials
 from . import alone, forks, isolate, lone_rank, pretend, quiet, shared
+from .copy import END, GRACE, LIMIT, Copy, Older
 from .faults import Faults
 from .memory import enough_memory
-from .origin import Origin, outcome, readable
+from .origin import Origin, outcome
 
 SHARE = 0.002
 """Of all time that copies may take: to make them, to look at what they keep, faults of their pages."""
@@ -28,104 +29,6 @@ _ROOM = 1.25
 """Times what this process holds that must be left for a copy."""
 _HALF = 1.0
 """Times what a copy took that must pass on the way to a step before the next one."""
-LIMIT = 60.0
-"""Seconds that a repetition may take."""
-AGE = 0.15
-"""Share of all steps that an older copy is at least old, once there are that many."""
-_GRACE = 5.0
-"""Seconds beyond its time that one may take to say how it went."""
-
-
-_END = b"end\n"
-
-
-class Copy:
-    """A paused copy, as the process that made it sees it."""
-
-    def __init__(self, pid, order, done, step):
-        self.pid = pid
-        self.step = step
-        self._order = order
-        self._done = done
-        self._stuck = False
-
-    def ask(self, order, limit=LIMIT):
-        """Send an order and wait for its end. The state that it ended in: its word, `crashed`, `timeout`."""
-        if self._stuck:
-            return "timeout"
-        # The one that answers ends itself at its limit; who waits allows it a little more.
-        os.write(self._order, (json.dumps(dict(order, limit=limit)) + "\n").encode())
-        deadline, text = time.monotonic() + limit + _GRACE, b""
-        while not text.endswith(b"\n"):
-            if not readable(self._done, deadline - time.monotonic()):
-                self._stuck = True
-                return "timeout"
-            piece = os.read(self._done, 1 << 16)
-            if not piece:
-                return "crashed"
-            text += piece
-        return text.decode().strip()
-
-    def leave(self):
-        """End what it ran on to; it waits again where it was made."""
-        self.ask({"leave": True}, _GRACE)
-
-    def drop(self):
-        """End it."""
-        try:
-            if self._stuck:
-                os.kill(self.pid, signal.SIGKILL)
-            else:
-                # Closing the pipe is not enough: workers that the script forked since hold it open, too.
-                os.write(self._order, _END)
-        except (BrokenPipeError, ProcessLookupError):
-            pass
-        self.forget()
-
-    def forget(self):
-        """In a process that the script forked: the copy is not its own."""
-        os.close(self._order)
-        os.close(self._done)
-
-
-class Older:
-    """Copies from further back, of which the oldest is `AGE` to nearly twice `AGE` of all steps old.
-
-    A learning rate that is too high has spoilt the weights before the step that failed: a smaller one can
-    only be tried from before that. A copy costs what the process has written to since it was made, so that
-    none is kept where memory is short.
-    """
-
-    def __init__(self):
-        self._kept = []
-
-    def all(self):
-        """All of them, the oldest first."""
-        return tuple(self._kept)
-
-    def newest(self):
-        """Take the newest out, or None."""
-        return self._kept.pop() if self._kept else None
-
-    def keep(self, copy, step):
-        """A copy that was just replaced: keep it, or end it. step: the steps done by now."""
-        if not enough_memory():
-            self.drop()
-            copy.drop()
-            return
-        if len(self._kept) < 2:
-            self._kept.append(copy)
-        elif step - self._kept[1].step >= AGE * step:
-            self._kept.pop(0).drop()
-            self._kept.append(copy)
-        else:
-            copy.drop()
-
-    def drop(self):
-        """Let go of all."""
-        for copy in self._kept:
-            copy.drop()
-        self._kept.clear()
 
 
 class Travel:
@@ -274,7 +177,7 @@ class Travel:
         if copy is None:
             return "no-copy"
         order = {"target": step, "arrived": False, "trial": trial, "more": more, "seconds": seconds}
-        return copy.ask(order, seconds + _GRACE)
+        return copy.ask(order, seconds + GRACE)
 
     def _since(self, before):
         copies = [one for one in (*self._older.all(), self._copy) if one is not None]
@@ -337,7 +240,7 @@ class Travel:
                 if not piece:
                     os._exit(0)
                 text += piece
-            if text == _END:
+            if text == END:
                 os._exit(0)
             if b'"leave"' in text:
                 os.write(done, b"left\n")
