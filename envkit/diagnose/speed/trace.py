@@ -6,7 +6,7 @@ Instants are `time.monotonic()` of the machine, steps count the optimiser's upda
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 Phase = Literal["wait", "forward", "backward", "optimizer", "other", "start", "end", "replay"]
 """What the main thread was doing: waiting for a batch from a loader; computing the loss (where that is known
@@ -107,7 +107,7 @@ class Loader:
     """Of these: for the first batch of each epoch, with the start of workers."""
     training: bool = True
     """Whether its batches were trained on, as far as is known."""
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, bool | int | float | str | None] = field(default_factory=dict)
     """Of pipelines with other options: `map_parallel`, `cache`, ..."""
 
 

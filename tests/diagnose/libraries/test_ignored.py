@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envkit.diagnose.analyzers.ignored import nothing_counts
-from envkit.diagnose.trace import Batch, Event, Values
+from envkit.diagnose.trace_step import Batch, Event, Values
 
 LABELS = Values(shape=(2, 16), dtype="int64", min=-100, max=-100)
 

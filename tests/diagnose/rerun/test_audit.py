@@ -11,7 +11,8 @@ import pytest
 
 from envkit.diagnose import rerun
 from envkit.diagnose.audit import Place, refusals
-from envkit.diagnose.trace import Event, Reach, Trace, Trip, Values
+from envkit.diagnose.trace import Reach, Trace, Trip
+from envkit.diagnose.trace_step import Event, Values
 from tests.diagnose.rerun.helpers import SCRIPTS, python, run
 
 HERE = Place(cwd="/home/me/project", caches=("/home/me/.cache",), left=frozenset(("/data/out.pt",)))
