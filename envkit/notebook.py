@@ -31,7 +31,7 @@ class FaultFoundError(Exception):
 
 
 class watch:
-    """Watch what is trained inside of a `with` block, and say afterwards what was wrong.
+    """Watch what is trained inside of a `with` block, and say afterwards what was wrong, and what is slow.
 
     The report is displayed in a notebook and printed to standard error elsewhere. raise_on_fault: raise
     FaultFoundError after the block when there is a fault. try_seconds: most seconds in which fixes are tried,
@@ -169,22 +169,21 @@ def _judge(folder: str) -> None:
     from envkit.core.codec import to_json
     from envkit.diagnose.judge import ended, judge
     from envkit.diagnose.read import read
+    from envkit.diagnose.sources import sources
     from envkit.diagnose.summary import report
     from envkit.report import Options, render
 
     traces = read(folder)
     files = json.loads(Path(folder, _SOURCES).read_text(encoding="utf-8"))
-    for path in {frame[0] for trace in traces for event in trace.events for frame in event.stack[:1]}:
-        try:
-            files.setdefault(path, Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
-            continue
+    for file in sources(traces):
+        files.setdefault(file.path, file.text)
     diagnosis = judge(traces, ended(None, None), files)
     told = report(diagnosis, traces, files, command="this block")
+    page = report(diagnosis, traces, files, command="this block", page=True)
     answer = {
         "verdict": diagnosis.verdict,
         "text": render(told, "text", Options(color=False, width=100, unicode=True)),
-        "html": render(told, "html", Options(unicode=True)),
+        "html": render(page, "html", Options(unicode=True)),
         "diagnosis": to_json(diagnosis),
     }
     Path(folder, _ANSWER).write_text(json.dumps(answer), encoding="utf-8")

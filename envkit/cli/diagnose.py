@@ -35,11 +35,12 @@ def diagnose(
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Run a training script, watch it, and say why its loss is not finite or why it crashed.
+    """Run a training script, watch it, and say why its loss is not finite, why it crashed, or why it is slow.
 
     The script runs as it would without; the report comes after it, on standard error.
 
-    Exit code 1 when a fault was found, 10 when the script failed and no cause is known.
+    Exit code 1 when a fault was found, 10 when the script failed and no cause is known. What is slow makes it
+    1 only with --fail-on slow.
     """
     refuse_contradictions(python=python, format=format, json=json, verbose=verbose, quiet=quiet)
     ask = told.Ask(

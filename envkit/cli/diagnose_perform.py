@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from envkit.core.foreground import Ended
     from envkit.diagnose.memory import MemoryUse
     from envkit.diagnose.model import Diagnosis
+    from envkit.diagnose.patch import Patch
     from envkit.diagnose.recording import Recording
+    from envkit.diagnose.repeat import FirstRun
     from envkit.diagnose.trace import Trace
     from envkit.target.conditions import Conditions
 
@@ -43,14 +45,17 @@ def perform(ask: Ask) -> None:
         from envkit.diagnose.recording import from_saved
 
         recording = from_saved(ask.source)
-        ended = None
+        ended = run = None
     else:
-        recording, ended = _run(ask)
+        recording, ended, run = _run(ask)
+    kept = told.keep(recording, ask)
     diagnosis, patches = judged(
         recording.processes, recording.script, recording.sources,
         memory=recording.memory, conditions=recording.conditions,
     )  # fmt: skip
-    unwritten = told.keep(recording, ask), told.tell(diagnosis, recording, ask)
+    diagnosis, patches = wanted(diagnosis, patches, ask.only)
+    diagnosis = _sped(diagnosis, recording, run, ask)
+    unwritten = kept, told.tell(diagnosis, recording, ask)
     if ask.apply:
         from envkit.cli.diagnose_apply import offer
 
@@ -61,15 +66,48 @@ def perform(ask: Ask) -> None:
     _end(diagnosis, ended, ask)
 
 
-def _run(ask: Ask) -> tuple[Recording, Ended]:
+def wanted(
+    diagnosis: Diagnosis, patches: tuple[Patch | None, ...], only: str | None
+) -> tuple[Diagnosis, tuple[Patch | None, ...]]:
+    """The half that was asked for: `faults`, `speed`, or None for both. That something went wrong stays."""
+    from dataclasses import replace
+
+    if only == "faults":
+        return replace(diagnosis, speed=None), patches
+    return (replace(diagnosis, causes=()), ()) if only == "speed" else (diagnosis, patches)
+
+
+def _sped(diagnosis: Diagnosis, recording: Recording, run: FirstRun | None, ask: Ask) -> Diagnosis:
+    """With what each fix gained in this very script, where that was asked for and nothing went wrong, and
+    with changes of the person's files.
+    """
+    from dataclasses import replace
+
+    from envkit.diagnose.speed.patches import with_patches
+    from envkit.diagnose.speed.summary import viewed
+    from envkit.diagnose.speed.words import provable
+
+    speed, view = diagnosis.speed, viewed(recording.processes, recording.sources)
+    if speed is None or view is None:
+        return diagnosis
+    well = diagnosis.verdict == "healthy" and recording.script.exit_code == 0
+    if run is not None and ask.try_seconds is not None and well and provable(speed.gains):
+        from envkit.diagnose.speed.trials import tried
+
+        speed = tried(run, recording.processes, speed, ask.try_seconds, say)
+    return replace(diagnosis, speed=with_patches(speed, view.trace, recording.sources))
+
+
+def _run(ask: Ask) -> tuple[Recording, Ended, FirstRun | None]:
+    """What was seen, how the script ended, and the run as it can be repeated here."""
     if ask.image is not None:
         from envkit.cli.diagnose_image import run_in_image
 
-        return run_in_image(ask)
+        return *run_in_image(ask), None
     return _run_here(ask)
 
 
-def _run_here(ask: Ask) -> tuple[Recording, Ended]:
+def _run_here(ask: Ask) -> tuple[Recording, Ended, FirstRun]:
     from envkit.core.machine import Machine
     from envkit.diagnose import launch, rerun
     from envkit.diagnose.attend import Attendant
@@ -97,9 +135,9 @@ def _run_here(ask: Ask) -> tuple[Recording, Ended]:
             memory = attendant.ended()
             conditions = sampler.conditions()
         traces = read(folder)
-        if not _is_interrupt(ended):
+        if not _is_interrupt(ended) and ask.only != "speed":
             traces = rerun.followed(run, traces, say)
-    return recorded(argv, traces, ended, memory, conditions=conditions), ended
+    return recorded(argv, traces, ended, memory, conditions=conditions), ended, run
 
 
 def recorded(
@@ -153,6 +191,8 @@ def _is_interrupt(ended: Ended) -> bool:
 
 def _end(diagnosis: Diagnosis, ended: Ended | None, ask: Ask) -> None:
     """Raises what makes the exit code, where it is not 0."""
+    from envkit.diagnose.speed.words import slow
+
     if ask.exit_code is Whose.SCRIPT and ended is not None:
         from envkit.core.foreground import end_as
 
@@ -169,6 +209,8 @@ def _end(diagnosis: Diagnosis, ended: Ended | None, ask: Ask) -> None:
         raise typer.Exit(ExitCode.PROBLEM)
     if _only_failed(diagnosis):
         raise typer.Exit(ExitCode.CHILD_FAILED)
+    if ask.fail_on == "slow" and slow(diagnosis.speed) is not None:
+        raise typer.Exit(ExitCode.PROBLEM)
 
 
 def _only_failed(diagnosis: Diagnosis) -> bool:

@@ -66,12 +66,23 @@ def _rendered(diagnosis: Diagnosis, recording: Recording, ask: Ask, name: str, *
         recording.sources,
         command=recording.command,
         memory=recording.memory,
+        conditions=recording.conditions,
         folder=recording.folder,
+        only=ask.only,
+        page=name == "html",
+        prove=_prove(recording),
     )
     if name != "text" or to_file:
         made = shareable(made)
     wanted = options(to_file=to_file, verbose=ask.verbose, quiet=ask.quiet, on_stderr=True)
     return render(made, name, wanted)
+
+
+def _prove(recording: Recording) -> str | None:
+    """The command that tries what would make the script faster; None where that is not done."""
+    if recording.image is not None:
+        return None
+    return f"envkit diagnose --only speed --try -- {recording.command}"
 
 
 def _write(text: str) -> None:

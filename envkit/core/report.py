@@ -87,6 +87,8 @@ class Series(Struct, frozen=True, kw_only=True, tag_field="kind", tag="series"):
     x_label: str = ""
     y_label: str = ""
     log_y: bool = False
+    stacked: bool = False
+    """The curves are parts of a whole: a page draws them on top of each other, text one below the other."""
     marks: tuple[Mark, ...] = ()
 
 

@@ -69,6 +69,15 @@ def repeat(run: FirstRun, traces: Sequence[Trace], what: Mapping[str, Any], limi
 def _repeat(
     run: FirstRun, traces: Sequence[Trace], scratch: Scratch, what: Mapping[str, Any], limit: float
 ) -> Second:
+    command, folder = prepared(run, traces, scratch, what, limit)
+    result = proc.run(command)
+    return Second(traces=tuple(_original(trace, scratch) for trace in read(folder)), result=result)
+
+
+def prepared(
+    run: FirstRun, traces: Sequence[Trace], scratch: Scratch, what: Mapping[str, Any], limit: float
+) -> tuple[proc.Command, str]:
+    """The command of a repetition, and the folder that its traces go to. Raises OSError."""
     folder = os.path.join(scratch.home, "trace")
     os.mkdir(folder)
     processes = [
@@ -80,16 +89,14 @@ def _repeat(
     path = os.path.join(folder, "plan.json")
     Path(path).write_text(json.dumps(plan), encoding="utf-8")
     writable = (scratch.home, "/dev", "/proc", *caches(run.environment))
-    result = proc.run(
-        proc.Command(
-            name="script again",
-            argv=(sys.executable, "-I", str(FENCE), scratch.cwd, *writable, "--", *run.argv),
-            limit=limit,
-            env={**_environment(run, scratch), "ENVKIT_WATCH_DIR": folder, "ENVKIT_AGAIN": path},
-            grace=1.0,
-        )
+    command = proc.Command(
+        name="script again",
+        argv=(sys.executable, "-I", str(FENCE), scratch.cwd, *writable, "--", *run.argv),
+        limit=limit,
+        env={**_environment(run, scratch), "ENVKIT_WATCH_DIR": folder, "ENVKIT_AGAIN": path},
+        grace=1.0,
     )
-    return Second(traces=tuple(_original(trace, scratch) for trace in read(folder)), result=result)
+    return command, folder
 
 
 def _environment(run: FirstRun, scratch: Scratch) -> dict[str, str]:

@@ -51,7 +51,7 @@ def followed(run: FirstRun, traces: Sequence[Trace], say: Say) -> tuple[Trace, .
         spent = max((one.replay_seconds or 0.0 for one in traces), default=0.0)
         run = replace(run, seconds=max(1.0, run.seconds - spent))
     traces = rerun(run, traces, say)
-    if run.seconds is None or not _tripped(traces) or (_refusals(run, traces) and not run.anyway):
+    if run.seconds is None or not _tripped(traces) or (refusals(run, traces) and not run.anyway):
         return tuple(traces)
     left = run.seconds - (time.monotonic() - began)
     return _kept(traces, lambda: better.proved(run, traces, left, say))
@@ -86,7 +86,7 @@ def rerun(run: FirstRun, traces: Sequence[Trace], say: Say) -> tuple[Trace, ...]
     """Repeat a run and look at the step that failed; the traces with what was seen then."""
     if not untried(traces):
         return tuple(traces)
-    reasons = _refusals(run, traces)
+    reasons = refusals(run, traces)
     if reasons and not run.anyway:
         return _told(traces, f"not run again, since {'; '.join(reasons)}: --try-anyway does so all the same")
     try:
@@ -132,7 +132,8 @@ def _limit(run: FirstRun, traces: Sequence[Trace], step: int) -> float:
     return _LEAST + _FACTOR * max(reached, default=0.0)
 
 
-def _refusals(run: FirstRun, traces: Sequence[Trace]) -> tuple[str, ...]:
+def refusals(run: FirstRun, traces: Sequence[Trace]) -> tuple[str, ...]:
+    """Why a second run could do harm, each reason in some words; () when it may be run again."""
     left = frozenset(one.name for one in audit.written(traces) if os.path.isfile(one.name))
     place = audit.Place(cwd=run.cwd, caches=caches(run.environment), left=left)
     reasons = audit.refusals(traces, place)

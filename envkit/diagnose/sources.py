@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from envkit.diagnose.analyzers.crash import place
 from envkit.diagnose.recording import SourceFile
+from envkit.diagnose.speed.trace import Settings, SpeedTrace
 from envkit.diagnose.trace import Trace
 
 _MAX_FILE = 4 << 20
+_FILE = re.compile(r"(.+?):\d+(?:\s|$)")
+"""`train.py:12 function`."""
 
 
 def sources(traces: Sequence[Trace]) -> tuple[SourceFile, ...]:
@@ -32,3 +36,14 @@ def _named(trace: Trace) -> Iterator[str]:
         if (file := place(trace.crash).file) is not None:
             yield file
         yield from (frame.file for frame in trace.crash.frames if frame.users)
+    yield from _timed(trace.speed)
+
+
+def _timed(speed: SpeedTrace) -> Iterator[str]:
+    """Where the time goes: stacks of the training and of its data workers, and what made the loaders."""
+    stacks = (*speed.stacks, *(loader.stack for loader in speed.loaders))
+    yield from (frame.file for stack in stacks for frame in stack if frame.users)
+    places = (*(one.what for one in speed.compilations), *(speed.settings or Settings()).attention)
+    yield from (
+        found[1] for place in places if "-packages/" not in place and (found := _FILE.match(place))
+    )  # what is compiled may be a library's

@@ -12,7 +12,11 @@ from envkit.diagnose import summary_sections as sections
 from envkit.diagnose import summary_words as words
 from envkit.diagnose.memory import MemoryUse
 from envkit.diagnose.model import DiagnosedCause, Diagnosis
+from envkit.diagnose.speed import summary as speed
+from envkit.diagnose.speed.words import shortened, slow
+from envkit.diagnose.speed.words import verdict as costs
 from envkit.diagnose.trace import Trace
+from envkit.target.conditions import Conditions
 
 _SUSPECTED = 0.8
 """Below this a cause that nothing proved is called a suspicion."""
@@ -25,28 +29,57 @@ def report(
     *,
     command: str,
     memory: MemoryUse | None = None,
+    conditions: Conditions | None = None,
     folder: str = "",
+    only: str | None = None,
+    page: bool = False,
+    prove: str | None = None,
 ) -> Report:
-    """What a person reads: the cause with its evidence, the change, the line, what was tried, the curves.
+    """What a person reads: the cause with its evidence, the change, the line, what was tried, the curves; and
+    then where the time goes.
 
     files: the person's own files, by path, as far as they could be read. memory: of the script while it ran.
-    folder: paths below it are shown from it.
+    conditions: of the machine meanwhile. folder: paths below it are shown from it. only: `faults` or `speed`,
+    where the person asked for one of them. page: there is room for charts. prove: the command that tries what
+    would make it faster.
     """
-    verdict: Verdict = "faulty" if diagnosis.verdict == "faulty" else diagnosis.verdict
     trace = guilty(traces)
-    parts = [] if trace is None else sections.sections(diagnosis, trace, files, folder=folder)
+    alone = only == "speed"
+    faulty = diagnosis.verdict == "faulty"
+    how = speed.Telling(folder=folder, page=page, aside=faulty and not alone, alone=alone, prove=prove)
+    parts = [] if trace is None or how.alone else sections.sections(diagnosis, trace, files, folder=folder)
+    view = speed.viewed(traces, files, conditions)
+    timed = speed.parts(diagnosis.speed, view, how)
+    parts = [*parts, *timed] if how.aside else [*timed, *parts]
     if memory is not None:
         parts += sections.memory(diagnosis, memory)
+    costly = speed.finding(diagnosis.speed, how)
     return Report(
         command="envkit diagnose",
         headline=command,
-        verdict=verdict,
-        conclusion=_conclusion(diagnosis, trace, traces, command, folder),
-        findings=tuple(_finding(one, number, folder) for number, one in enumerate(diagnosis.causes)),
+        verdict=_verdict(diagnosis, only),
+        conclusion=_conclusion(diagnosis, trace, traces, command, folder, only),
+        findings=(
+            *(_finding(one, number, folder) for number, one in enumerate(diagnosis.causes)),
+            *(() if costly is None else (costly,)),
+        ),
         sections=tuple(parts),
-        notes=tuple(words.notes(diagnosis, traces, trace)),
+        notes=(
+            *words.notes(diagnosis, traces, trace if faulty or view is None else view.trace),
+            *speed.notes(diagnosis.speed, how),
+        ),
         findings_first=True,
     )
+
+
+def _verdict(diagnosis: Diagnosis, only: str | None) -> Verdict:
+    """As the report marks it: what is slow is a warning."""
+    if diagnosis.verdict != "healthy":
+        return diagnosis.verdict
+    if slow(diagnosis.speed) is not None:
+        return "problems"
+    unjudged = diagnosis.speed is None or diagnosis.speed.why_unknown is not None
+    return "unknown" if only == "speed" and unjudged else "healthy"
 
 
 def guilty(traces: Sequence[Trace]) -> Trace | None:
@@ -83,7 +116,7 @@ def where(one: DiagnosedCause, folder: str) -> str:
     place = one.where
     parts = []
     if place.file and place.line:
-        parts.append(f"{words.shortened(place.file, folder)}:{place.line}")
+        parts.append(f"{shortened(place.file, folder)}:{place.line}")
     if place.module:
         parts.append(f"in {place.module}")
     if place.phase and parts:
@@ -92,19 +125,24 @@ def where(one: DiagnosedCause, folder: str) -> str:
 
 
 def _conclusion(
-    diagnosis: Diagnosis, trace: Trace | None, traces: Sequence[Trace], command: str, folder: str
-) -> str:
+    diagnosis: Diagnosis, trace: Trace | None, traces: Sequence[Trace], command: str, folder: str,
+    only: str | None,
+) -> str:  # fmt: skip
     """The last line, and the first one of a page."""
     if diagnosis.verdict == "healthy":
-        return words.healthy(diagnosis, traces)
+        return words.healthy(diagnosis, traces, folder, faults=only != "speed")
     if diagnosis.verdict == "unknown":
         return words.unknown(diagnosis, traces, command)
     happened = words.happened(diagnosis, trace, folder)
+    if only == "speed":
+        told = "" if diagnosis.speed is None else costs(diagnosis.speed, folder)
+        more = f" {told[:1].upper()}{told[1:]}." if told else ""
+        return f"{happened} Why was not looked for: leave out --only speed.{more}"
     if not diagnosis.causes:
         return f"{happened} {words.why_not(diagnosis, trace)}"
     first = diagnosis.causes[0]
     place = first.where
-    at = f" at {words.shortened(place.file, folder)}:{place.line}" if place.file and place.line else ""
+    at = f" at {shortened(place.file, folder)}:{place.line}" if place.file and place.line else ""
     crashed = trace is None or trace.trip is None
     tried = "" if crashed and first.proof == "hypothesis" else f"; {words.proof(first)}"
     return f"{happened} Cause: {first.key}{at}{tried}."

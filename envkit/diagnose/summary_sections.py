@@ -21,8 +21,9 @@ from envkit.diagnose.analyzers.proofs import CONTROL, said
 from envkit.diagnose.analyzers.sizes import shown
 from envkit.diagnose.memory import MemoryUse
 from envkit.diagnose.model import Diagnosis
-from envkit.diagnose.summary_words import shortened
-from envkit.diagnose.trace import Batch, Trace, Trial
+from envkit.diagnose.speed.words import shortened
+from envkit.diagnose.trace import Trace, Trial
+from envkit.diagnose.trace_step import Batch
 
 _AROUND = 3
 """Lines of code shown before and after the one that is named."""

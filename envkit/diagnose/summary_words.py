@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 
 from envkit.core.text import one_line, plural
 from envkit.diagnose.command import blind
 from envkit.diagnose.model import DiagnosedCause, Diagnosis, Overhead, ScriptEnd
+from envkit.diagnose.speed import words
+from envkit.diagnose.speed.words import shortened
 from envkit.diagnose.trace import Trace, Trip
 
 _WHAT = {
@@ -22,11 +23,6 @@ _NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "keras": "Keras"}
 _SHORT = 2.0
 """Seconds of training below which a share says nothing of longer runs."""
 _INTERRUPTS = ("SIGINT", "SIGTERM", "SIGHUP")
-
-
-def shortened(path: str, folder: str) -> str:
-    """A path below a folder as it stands there."""
-    return os.path.relpath(path, folder) if folder and path.startswith(folder.rstrip("/") + "/") else path
 
 
 def trip(found: Trip) -> str:
@@ -58,8 +54,27 @@ def proof(one: DiagnosedCause) -> str:
     }[one.proof]
 
 
-def healthy(diagnosis: Diagnosis, traces: Sequence[Trace]) -> str:
-    """`Healthy: 400 steps, loss 0.69 to 0.021; watching took 0.9 % of the time.`"""
+def healthy(diagnosis: Diagnosis, traces: Sequence[Trace], folder: str = "", *, faults: bool = True) -> str:
+    """`Healthy: 400 steps, loss 0.69 to 0.021; watching took 0.9 % of the time.`
+
+    With what was found of its speed; without the word where no fault was looked for (`faults`).
+    """
+    told = _went(diagnosis, traces)
+    speed = diagnosis.speed
+    pace = "" if speed is None else words.verdict(speed, folder)
+    if faults and words.slow(speed) is not None:
+        return f"Healthy, but {pace}. {_sentence(told)}."
+    if faults:
+        return f"Healthy: {told}." + (f" {_sentence(pace)}." if pace else "")
+    if speed is None or speed.why_unknown is not None:
+        why = "nothing was trained" if speed is None else words.unjudged(speed)
+        more = "; let it train for some seconds more" if speed is not None and words.short(speed) else ""
+        return f"Its speed cannot be judged: {why}{more}. {_sentence(told)}."
+    return f"{_sentence(pace)}. {_sentence(told)}." if pace else f"{_sentence(told)}."
+
+
+def _went(diagnosis: Diagnosis, traces: Sequence[Trace]) -> str:
+    """Its steps, its loss, and what watching cost."""
     trace = max(traces, key=lambda one: len(one.steps.ended))
     parts = [plural(len(trace.steps.ended), "step")]
     losses = [one for one in trace.steps.loss if one is not None and math.isfinite(one)]
@@ -68,12 +83,12 @@ def healthy(diagnosis: Diagnosis, traces: Sequence[Trace]) -> str:
     many = sum(bool(one.steps.ended) for one in traces)
     if many > 1:
         parts.append(f"in the longest of {many} processes")
-    said = f"Healthy: {', '.join(parts)}"
+    said = ", ".join(parts)
     if (cost := _cost(diagnosis.overhead, trace)) is not None:
         said += f"; watching took {cost}"
     if diagnosis.script.signal in _INTERRUPTS or diagnosis.script.exit_code == 130:
         said += "; it was interrupted, and until then nothing was wrong"
-    return said.replace("%", " %") + "."
+    return said.replace("%", " %")
 
 
 def _cost(overhead: Overhead | None, trace: Trace) -> str | None:
@@ -81,7 +96,7 @@ def _cost(overhead: Overhead | None, trace: Trace) -> str | None:
     if overhead is None or overhead.median < 0:
         return None
     if trace.seconds is not None and trace.own_seconds is not None and trace.seconds < _SHORT:
-        return f"{trace.own_seconds * 1e3:.0f} ms of its {trace.seconds:.1f} s"
+        return f"{trace.own_seconds * 1e3:.0f} ms of its {trace.seconds:.1f} s of CPU time"
     return f"{overhead.median:.1%} of the time"
 
 
@@ -171,7 +186,7 @@ def _took(overhead: Overhead | None, trace: Trace) -> Iterator[str]:
     if overhead is None or cost is None:
         return
     said = f"watching took {cost}"
-    if cost.endswith("time") and overhead.hooks is not None and overhead.copies is not None:
+    if cost.endswith("of the time") and overhead.hooks is not None and overhead.copies is not None:
         said += f" (hooks {overhead.hooks:.1%}, copies of the process {overhead.copies:.1%})"
     if overhead.start_seconds is not None:
         said += f"; its start {overhead.start_seconds * 1e3:.0f} ms"

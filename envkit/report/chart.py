@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from envkit.core.report import Line, Mark, Series
 
 _NEAR_ZERO = 0.4
@@ -63,6 +65,21 @@ def points(series: Series, line: Line) -> list[Point]:
         high = finite(line.high[index]) if index < len(line.high) else None
         found.append(Point(x=at, y=finite(y), low=low, high=high))
     return sorted(found, key=lambda point: point.x)
+
+
+def laid(series: Series) -> Series:
+    """Parts of a whole on top of each other: each curve is the upper edge of its part, from `low` to `high`.
+
+    What cannot be drawn is nothing.
+    """
+    below = [0.0] * len(series.x)
+    lines: list[Line] = []
+    for line in series.ys:
+        values = [finite(y) or 0.0 for y in line.y] + [0.0] * (len(below) - len(line.y))
+        above = [low + value for low, value in zip(below, values, strict=False)]
+        lines.append(Line(name=line.name, y=tuple(above), low=tuple(below), high=tuple(above)))
+        below = above
+    return replace(series, ys=tuple(lines))
 
 
 def missing(series: Series, line: Line) -> int:

@@ -97,6 +97,7 @@ path { fill: none; vector-effect: non-scaling-stroke; }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .line { stroke: currentColor; stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round; }
 .band { fill: currentColor; fill-opacity: .16; }
+.layer { fill: currentColor; fill-opacity: .78; }
 .mark { stroke: var(--dim); stroke-width: 1; stroke-dasharray: 3 3; }
 .flag {
   position: absolute; top: -.9rem; transform: translateX(-50%); min-width: 1.25rem; padding: 0 .25rem;

@@ -21,6 +21,8 @@ _DASHES = ("", "7 4", "2 3", "9 3 2 3")
 def series(block: Series, name: str) -> Markup:
     """Curves with their intervals over one x axis. `name` is unique on the page."""
     label = foreign.line(block.y_label, limit=200)
+    told = _described(block)
+    block = chart.laid(block) if block.stacked else block
     scales = chart.series_scales(block)
     if scales is None:
         words = label or ", ".join(foreign.line(line.name, limit=200) for line in block.ys)
@@ -30,7 +32,7 @@ def series(block: Series, name: str) -> Markup:
     plot = element(
         "div",
         element("div", *_labels(up, "bottom"), class_="y", aria_hidden="true"),
-        element("div", _drawing(block, across, up, name), *_flags(block, across), class_="area"),
+        element("div", _drawing(block, across, up, name, told), *_flags(block, across), class_="area"),
         element("div", *_labels(across, "left"), class_="x", aria_hidden="true"),
         class_="plot",
     )
@@ -44,21 +46,25 @@ def series(block: Series, name: str) -> Markup:
     )
 
 
-def _drawing(block: Series, across: Scale, up: Scale, name: str) -> Markup:
+def _drawing(block: Series, across: Scale, up: Scale, name: str, told: str) -> Markup:
+    """told: the curves in words."""
     levels = [value for value in chart.ticks(up) if up.at(value) is not None]
     grid = [_path(f"M0 {_down(up, value)}H{_SIZE}", "grid") for value in levels]
     curves: list[Markup] = []
     for index, line in enumerate(block.ys):
         found = _thinned(chart.points(block, line))
-        curves += [_path(area, f"band c{index % _COLORS}") for area in _bands(found, across, up)]
-        route = " ".join(_route(run, across, up) for run in _runs(found, up, lambda point: point.y))
-        curves.append(_path(route, f"line c{index % _COLORS}", _dash(index)))
+        color = f"c{index % _COLORS}"
+        area = f"layer {color}" if block.stacked else f"band {color}"
+        curves += [_path(route, area) for route in _bands(found, across, up)]
+        if not block.stacked:
+            route = " ".join(_route(run, across, up) for run in _runs(found, up, lambda point: point.y))
+            curves.append(_path(route, f"line {color}", _dash(index)))
     marks = [_path(f"M{_right(across, mark.x)} 0V{_SIZE}", "mark") for mark in chart.marks(block)]
     title = foreign.line(block.y_label or "Curves", limit=200)
     return element(
         "svg",
         element("title", title, id=f"{name}-title"),
-        element("desc", _described(block), id=f"{name}-desc"),
+        element("desc", told, id=f"{name}-desc"),
         *grid, *curves, *marks,
         viewBox=f"0 0 {_SIZE} {_SIZE}", preserveAspectRatio="none", role="img",
         aria_labelledby=f"{name}-title {name}-desc",
@@ -154,10 +160,14 @@ def _legend(block: Series) -> Markup:
 
 
 def _key(line: Line, block: Series, index: int) -> Markup:
-    stroke = _path("M0 5H28", f"line c{index % _COLORS}", _dash(index))
+    color = f"c{index % _COLORS}"
+    if block.stacked:
+        stroke = _path("M0 0H28V10H0Z", f"layer {color}")
+    else:
+        stroke = _path("M0 5H28", f"line {color}", _dash(index))
     sample = element("svg", stroke, viewBox="0 0 28 10", width=28, height=10, aria_hidden="true")
     words: list[str] = [sample, " ", foreign.line(line.name, limit=200)]
-    if line.low and line.high:
+    if line.low and line.high and not block.stacked:
         words.append(element("span", " with its interval", class_="dim"))
     if gaps := chart.missing(block, line):
         words.append(element("span", f" · {plural(gaps, 'value')} missing or not finite", class_="dim"))

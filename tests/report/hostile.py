@@ -119,6 +119,7 @@ def reports(texts: st.SearchStrategy[str], floats: st.SearchStrategy[float]) -> 
             x_label=texts,
             y_label=texts,
             log_y=st.booleans(),
+            stacked=st.booleans(),
             marks=many(st.builds(r.Mark, x=floats, label=texts)),
         ),
         st.builds(

@@ -135,6 +135,19 @@ def test_a_curve_breaks_at_its_gaps_and_has_its_interval() -> None:
     assert html.count('class="band c0"') == 1
 
 
+def test_parts_of_a_whole_lie_on_top_of_each_other() -> None:
+    """The second begins where the first ends; a gap is nothing; the words tell the parts as they are."""
+    lines = (Line(name="one", y=(1.0, None, 3.0)), Line(name="two", y=(1.0, 2.0)))
+    html = render(of(Series(x=(0.0, 1.0, 2.0), ys=lines, stacked=True)), "html")
+    areas = re.findall(r'<path d="([^"]*)" class="layer c\d">', html)
+    (first, second) = (area for area in areas if area != "M0 0H28V10H0Z")
+    assert first == "M0 666.7L500 1000L1000 0L1000 1000L500 1000L0 1000Z"
+    assert second == "M0 333.3L500 333.3L1000 0L1000 0L500 1000L0 666.7Z"
+    assert "one: from 1 to 3, last 3, 1 value missing" in html
+    assert "with its interval" not in html
+    assert 'class="line' not in html
+
+
 def test_a_long_curve_is_thinned_and_keeps_its_extremes() -> None:
     y = [1.0] * 50_000
     y[33_333] = 100.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from envkit.core.finding import Evidence, FixStep
 from envkit.diagnose.model import Gain, Where
@@ -28,3 +28,18 @@ class Slow:
     """Steps for this very case, before those of the catalogue."""
     folds: tuple[str, ...] = ()
     """Keys that are consequences of this one here, beside those that the catalogue says."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ceiling:
+    """What the machine gave right after the run: the same framework, device and number of threads."""
+
+    rates: dict[str, float] = field(default_factory=dict)
+    """FLOP/s of the best matrix product, by precision: `fp64`, `fp32`, `tf32`, `bf16`, `fp16`."""
+    threads: int | None = None
+    device: str | None = None
+    """Its name: of a GPU as NVML prints it."""
+    node: float | None = None
+    """Seconds of an operation that computes next to nothing, forward and backward."""
+    denormal: float | None = None
+    """How many times longer a product of denormal numbers takes; 1 = no longer."""

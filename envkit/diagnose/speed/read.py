@@ -53,6 +53,7 @@ class Gathered:
             stacks += more
             theirs += found
             known.update(one.workers)
+        owners = {pid: loader.number for loader in self.loaders.values() for pid in loader.pids}
         wait, backward, optimizer = (tuple(one) for one in self.times)
         return SpeedTrace(
             times=StepTimes(wait=wait, backward=backward, optimizer=optimizer) if self.seen else StepTimes(),
@@ -61,7 +62,7 @@ class Gathered:
             worker_samples=tuple(theirs),
             moments=tuple(self.moments),
             loaders=tuple(self.loaders[number] for number in sorted(self.loaders)),
-            workers=tuple(known.values()),
+            workers=tuple(replace(one, loader=owners.get(one.pid, one.loader)) for one in known.values()),
             settings=self.settings,
             compilations=tuple(self.compilations),
             training_from=self.since,
@@ -140,7 +141,9 @@ def _compiled(gathered: Gathered, line: dict[str, Any]) -> None:
 
 
 def _trains(gathered: Gathered, line: dict[str, Any]) -> None:
-    gathered.since, gathered.looking = line.get("since"), line.get("looking")
+    # Where a script has two frameworks, that which trains.
+    if gathered.since is None or line.get("since") is not None:
+        gathered.since, gathered.looking = line.get("since"), line.get("looking")
 
 
 def _blind(gathered: Gathered, line: dict[str, Any]) -> None:

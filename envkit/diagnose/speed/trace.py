@@ -60,6 +60,8 @@ class Moment:
     read_bytes: int | None = None
     """From storage, of the process and its living children."""
     read_calls: int | None = None
+    read_chars: int | None = None
+    """Bytes that these calls gave, from storage or from memory."""
     blocked: float | None = None
     """Seconds that the main thread waited for storage (delay accounting), where the kernel says so."""
     rss: int | None = None
@@ -107,6 +109,8 @@ class Loader:
     """Of these: for the first batch of each epoch, with the start of workers."""
     training: bool = True
     """Whether its batches were trained on, as far as is known."""
+    pids: tuple[int, ...] = ()
+    """Of its newest workers."""
     options: dict[str, bool | int | float | str | None] = field(default_factory=dict)
     """Of pipelines with other options: `map_parallel`, `cache`, ..."""
 
@@ -127,11 +131,13 @@ class Worker:
     cpu: float = 0.0
     """CPU seconds, of the same time."""
     sent: float = 0.0
-    """Seconds for handing batches over."""
+    """CPU seconds for handing batches over, in a thread beside."""
     started: float | None = None
     """Seconds from its start to its first sample."""
     threads: int | None = None
     """Of torch."""
+    tasks: int | None = None
+    """Threads of its process, those of other libraries among them."""
     bytes: int | None = None
     """Of one batch, as tensors."""
 
@@ -151,6 +157,8 @@ class Settings:
     """Types of what models are given."""
     autocast: str | None = None
     """The type, where it is on; None = off."""
+    computed: str | None = None
+    """The type in which most products of matrices and convolutions are worked out."""
     device: str | None = None
     """`cpu`, `cuda`, `mps`: where the parameters are."""
     matmul_precision: str | None = None
@@ -165,6 +173,10 @@ class Settings:
     """CUDA_LAUNCH_BLOCKING and the like."""
     eager: bool | None = None
     """Keras: run_eagerly, or functions run eagerly by a global switch."""
+    execution: int | None = None
+    """Keras: steps_per_execution; None = one."""
+    checks: tuple[str, ...] = ()
+    """TensorFlow: debugging that looks at each operation, `enable_check_numerics`."""
     compiled: bool | None = None
     """torch.compile, jit_compile."""
     flush_denormal: bool | None = None
@@ -191,7 +203,7 @@ class Settings:
     wrappers: tuple[str, ...] = ()
     """`DataParallel`, `DistributedDataParallel(find_unused_parameters)`, ..."""
     attention: tuple[str, ...] = ()
-    """Attention built from parts: the person's lines, `file:line`."""
+    """Attention built from parts: the person's lines, `file:line`; one empty where it is none of theirs."""
     shapes: tuple[tuple[int, ...], ...] = ()
     """Of weights of matrix products."""
     scaler: bool | None = None
@@ -210,6 +222,8 @@ class Compilation:
     """The function, `file:line name`."""
     why: str = ""
     """Why it was done again; empty the first time."""
+    failed: str = ""
+    """The exception with which it ended; what it was for runs uncompiled then."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

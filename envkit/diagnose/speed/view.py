@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from envkit.diagnose.speed.model import Ceiling
 from envkit.diagnose.speed.trace import Frame, Loader, Moment, Sample, Settings, SpeedTrace
 from envkit.diagnose.trace import Trace
 from envkit.stats import median
@@ -21,9 +22,11 @@ _WARM = 3
 _FORWARD = (
     ("torch/nn/modules/module.py", "_call_impl"),
     ("keras/src/layers/layer.py", "__call__"),
-    ("keras/src/utils/traceback_utils.py", "error_handler"),
 )
 """Frames below which a model computes."""
+_OF_KERAS = ("fit", "train_on_batch", "evaluate", "test_on_batch", "predict")
+_OF_FRAMEWORK = ("/keras/", "/tensorflow/", "/torch/", "/numpy/", "lib/python")
+_FOR_CALLBACKS = ("callback_list.py", "callback.py", "history.py", "progbar_logger.py")
 NAMES = {
     "wait": "waiting for data",
     "forward": "forward",
@@ -54,6 +57,8 @@ class View:
     """Of all processes."""
     conditions: Conditions | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    ceiling: Ceiling | None = None
+    """What the machine gave right after the run, where that was measured."""
 
     @property
     def speed(self) -> SpeedTrace:
@@ -130,7 +135,7 @@ class View:
         if sample.phase in ("wait", "backward", "optimizer", "forward"):
             return sample.phase
         stack = self.stack(sample)
-        return "forward" if any(_is_forward(frame) for frame in stack) else "own"
+        return "forward" if any(_is_forward(frame) for frame in stack) or of_keras(stack) else "own"
 
     @cached_property
     def shares(self) -> dict[str, float]:
@@ -203,6 +208,18 @@ class View:
 
 def _is_forward(frame: Frame) -> bool:
     return any(frame.function == name and frame.file.endswith(file) for file, name in _FORWARD)
+
+
+def of_keras(stack: tuple[Frame, ...]) -> bool:
+    """Whether it is Keras' own loop that runs: no callback, no line of the person, no other library within it."""
+    for frame in stack:
+        if frame.function in _OF_KERAS and "/keras/" in frame.file and frame.file.endswith("trainer.py"):
+            return True
+        if frame.users or not any(one in frame.file for one in _OF_FRAMEWORK):
+            return False
+        if "/keras/src/callbacks/" in frame.file and not frame.file.endswith(_FOR_CALLBACKS):
+            return False
+    return False
 
 
 def lines_of(

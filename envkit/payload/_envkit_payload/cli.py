@@ -43,7 +43,16 @@ def bench(emit, arguments, path, loaded):
     return runner.run(emit, job)
 
 
-COMMANDS = {"facts": facts, "deep": deep, "links": links, "bench": bench}
+def ceiling(emit, arguments, path, loaded):
+    """`ceiling --job JSON`: what the machine gives, right after a run."""
+    from . import ceiling as runner
+
+    job = runner.parsed(arguments)
+    sys.path[:] = path
+    return runner.run(emit, job)
+
+
+COMMANDS = {"facts": facts, "deep": deep, "links": links, "bench": bench, "ceiling": ceiling}
 
 
 def _emitter(arguments):

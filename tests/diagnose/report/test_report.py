@@ -85,7 +85,7 @@ def test_a_healthy_run_is_short() -> None:
 
 def test_a_short_run_has_no_share() -> None:
     short = replace(HEALTHY, seconds=0.5, own_seconds=0.1)
-    assert conclusion(told(short)).endswith("watching took 100 ms of its 0.5 s.")
+    assert conclusion(told(short)).endswith("watching took 100 ms of its 0.5 s of CPU time.")
 
 
 def test_an_interrupt_is_no_fault() -> None:

@@ -2,8 +2,9 @@
 
     view(step=0.02, wait=0.015, samples=[("wait", ["numpy/fft.py:3 rfft", "train.py:20 __getitem__"], 0.7)])
 
-Frames are written `file:line function`, innermost first; a file without a folder of installed packages or of the
-standard library (`site-packages/`, `lib/python`) and without one of `LIBRARIES` at its start is the person's own.
+Frames are written `file:line function`, innermost first. A file is the person's own unless it lies in a
+folder of packages or of the standard library (`site-packages/`, `lib/python`) or begins with one of
+`LIBRARIES`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,11 @@ _LOOKS = 600
 _LOOP = "train.py:30 <module>"
 STACKS: dict[str, list[str]] = {
     "wait": ["torch/utils/data/dataloader.py:700 __next__", _LOOP],
-    "forward": ["torch/nn/modules/linear.py:120 forward", "torch/nn/modules/module.py:1700 _call_impl", _LOOP],
+    "forward": [
+        "torch/nn/modules/linear.py:120 forward",
+        "torch/nn/modules/module.py:1700 _call_impl",
+        _LOOP,
+    ],
     "backward": ["torch/autograd/graph.py:800 _engine_run_backward", "train.py:32 <module>"],
     "optimizer": ["torch/optim/adam.py:250 step", "train.py:33 <module>"],
 }
@@ -67,7 +72,7 @@ def stack(frames: Iterable[str | Frame]) -> tuple[Frame, ...]:
     return tuple(frame(one) for one in frames)
 
 
-def loader(workers: int = 0, **fields: Any) -> Loader:
+def loader(workers: int | None = 0, **fields: Any) -> Loader:
     """A torch DataLoader over a dataset of files or arrays; `made` = the line that made it."""
     made = fields.pop("made", "train.py:25 <module>")
     usual: dict[str, Any] = {
@@ -102,13 +107,13 @@ def view(
 ) -> View:
     """A view of one process.
 
-    step, wait, backward, optimizer: seconds of each step, the phases within them; None = phases are not known.
+    step, wait, backward, optimizer: seconds of each step, the phases within them; None = not known.
     samples: (phase, frames, share of the time); what is left is a forward pass, and phases that are timed and
-    not told here get a usual stack. Phase `forward` here is what a look finds in `other` below a model's call.
+    not told here get a usual stack.
     worker_samples: (frames, share of the workers' time).
     loaders: None = one without workers that all of `wait` is of.
-    moments: rates of the process's counters, over a quiet process that computes on one CPU; `rss` and `threads`
-    are values. conditions: rates of the machine's counters, and fields of Conditions by their names.
+    moments: rates of the process's counters, over a quiet process that computes on one CPU; `rss` and
+    `threads` are values. conditions: rates of the machine's counters, and fields of Conditions.
     cpus: that may be used; None = there are no conditions. trace: further fields of Trace.
     """
     durations = _each(step, steps)
@@ -186,7 +191,9 @@ def _looks(
         place = max(range(len(samples)), key=owed.__getitem__)
         owed[place] -= 1
         at = BEGAN + (number + 0.5) * whole / _LOOKS
-        done = sum(1 for one in ended if one <= at) if len(ended) < 2000 else int(number / _LOOKS * len(ended))
+        done = (
+            sum(1 for one in ended if one <= at) if len(ended) < 2000 else int(number / _LOOKS * len(ended))
+        )
         phase = samples[place][0]
         row = Sample(step=done, phase=phase, stack=place, seconds=whole / _LOOKS)
         found.append(row)
@@ -196,8 +203,8 @@ def _looks(
 def _moments(rates: Mapping[str, Rate], ended: Sequence[float]) -> tuple[Moment, ...]:
     quiet: dict[str, Rate] = {
         "user": 0.95, "system": 0.02, "children": 0.0, "ran": 0.97, "queued": 0.005, "minor_faults": 200,
-        "major_faults": 0, "switched": 5, "read_bytes": 0, "read_calls": 5, "blocked": 0.0, "collected": 0.002,
-        "collections": 0.1,
+        "major_faults": 0, "switched": 5, "read_bytes": 0, "read_calls": 5, "read_chars": 20_000,
+        "blocked": 0.0, "collected": 0.002, "collections": 0.1,
     }  # fmt: skip
     values: dict[str, Rate] = {"rss": 500e6, "threads": 4}
     every = {**quiet, **values, **rates}

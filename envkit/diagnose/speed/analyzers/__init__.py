@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from envkit.diagnose.speed.analyzers import compute, host, loop, precision, wait
+from envkit.diagnose.speed.analyzers import compute, host, keras, loop, precision, wait
 from envkit.diagnose.speed.model import Slow
 from envkit.diagnose.speed.view import View
 
@@ -13,5 +13,6 @@ ANALYZERS: tuple[Callable[[View], Iterable[Slow]], ...] = (
     *loop.ANALYZERS,
     *host.ANALYZERS,
     *precision.ANALYZERS,
+    *keras.ANALYZERS,
     *compute.ANALYZERS,
 )

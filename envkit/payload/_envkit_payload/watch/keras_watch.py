@@ -29,6 +29,7 @@ def install(keras, recorder):
         return
 
     _install(recorder)
+    watch.speed.install_keras()
     _wrap_init(base_optimizer.BaseOptimizer, watch)
     inside = []
     for kind in (base_optimizer.BaseOptimizer, loss_scale_optimizer.LossScaleOptimizer):
@@ -77,8 +78,13 @@ def _wrap_apply(kind, watch, inside):
             if watch.armed is not None:
                 return watch.armed.apply(plain, self, grads, variables)
             wait = watch.guarded(_before)(watch, self, grads, variables)
+            eager = watch.eager()
+            if eager:
+                watch.speed.phases.begin("optimizer")
             with watch.tf.control_dependencies([] if wait is None else [wait]):
                 plain(self, grads, variables)
+            if eager:
+                watch.speed.phases.end("optimizer")
             if wait is not None or watch.eager():
                 watch.guarded(_after)(watch, self, grads, variables)
         finally:

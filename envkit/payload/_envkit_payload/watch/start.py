@@ -89,6 +89,7 @@ def _tensorflow(tensorflow, recorder):
             from .tf import watch as tensorflow_watch
 
         tensorflow_watch.install(tensorflow, recorder)
+        _changed("tensorflow", tensorflow, recorder)
         keras = sys.modules.get("keras")  # TensorFlow may import it while it is imported itself
         if keras is not None and not getattr(keras.__spec__, "_initializing", False):
             _keras(keras, recorder)
@@ -102,8 +103,19 @@ def _keras(keras, recorder):
             from . import keras_watch
 
         keras_watch.install(keras, recorder)
+        _changed("keras", keras, recorder)
     except Exception as error:
         recorder.fault("install", error)
+
+
+def _changed(name, module, recorder):
+    """In a trial of speed: the changes that are tried."""
+    if environ.get("ENVKIT_AGAIN"):
+        with stdlib.Only():
+            from .speed import trial
+
+        if trial.wanted():
+            getattr(trial, name)(module, recorder)
 
 
 def _end(recorder):

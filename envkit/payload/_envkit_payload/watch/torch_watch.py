@@ -14,8 +14,10 @@ import weakref
 from . import frames, patches, signals, stop, weave
 from .closures import closure_of
 from .copies.timetravel import Travel
+from .ending import unlearned
 from .rerun import again
 from .rows.loader import Indices
+from .speed import trial as speed_trial
 from .speed.phases import Phases
 from .speed.torch_speed import Speed
 from .tier0 import fast as tier0_fast
@@ -40,7 +42,9 @@ made an update, one whose optimiser did."""
 def install(torch, recorder):
     """Watch what this process trains with torch from now on."""
     start = time.thread_time()
-    if again.plan() is not None:
+    if speed_trial.wanted():
+        travel = None  # steps are timed, and nothing else
+    elif again.plan() is not None:
         travel = again.Again(torch, recorder)
     else:
         travel = Travel(torch, recorder)
@@ -57,18 +61,23 @@ def install(torch, recorder):
         after=hooks.backward_done,
         last=hooks.backward_over,
     )
+    weave.around(torch.autograd, "grad", before=hooks.grad, last=hooks.backward_over)
     _wrap_optimizer(optimizer.Optimizer, watch)
     _wrap_clip(torch, watch)
     schedules.install(torch, watch, recorder)
     tier0_scaler.install(torch, watch)
     watch.evaluation.install(watch)
-    for hook in weave.hooks:
-        Unseen(torch).never_compiled(hook)
+    unlearned.install(torch, watch.gave_up)
     recorder.endings.append(watch.end)
-    if again.plan() is not None:
+    never_compiled = Unseen(torch).never_compiled
+    if speed_trial.wanted():
+        speed_trial.torch(torch, watch)
+    elif again.plan() is not None:
         travel.begin(watch)
     else:
-        watch.speed.install()
+        watch.speed.install(never_compiled)
+    for hook in weave.hooks:
+        never_compiled(hook)
     watch.governor.install += time.thread_time() - start
 
 
@@ -104,7 +113,7 @@ class Watch:
         """Gradient norms of the first steps, for comparison."""
         self.phases = Phases()
         self.speed = Speed(torch, recorder, self)
-        self.indices = Indices(torch, self.phases)
+        self.indices = Indices(torch, self.speed.loaders)
         self.made = Made(torch)
         self.armed = None
         """In a copy that repeats a step: who looks at every operation."""
@@ -183,6 +192,7 @@ class Watch:
 
     def scaled(self, outputs, out):
         """A loss scaler multiplied a loss."""
+        self.speed.survey.scales = True
         if isinstance(outputs, self.torch.Tensor) and out is not outputs:
             self._unscaled = (id(out), outputs.detach())
             self.plain = False
@@ -197,6 +207,8 @@ class Watch:
         start = time.thread_time()
         self.governor.training()
         self.backwards += 1
+        if self.speed.survey.on:
+            self.speed.backward(tensors)
         self.backward_at = self.step
         self.since_update += 1
         if not self.by_hand and self.since_update > (_NO_MORE if self.optimizers else _UNSEEN):
@@ -372,6 +384,8 @@ class Watch:
         self.ring.steps_ended(steps)
         if optimizer is not None and self.tripped is None and self.governor.wide_due(self.step):
             self.wide.begin()
+        if not self.speed.survey.done:
+            self.speed.step_done()
         self.governor.steps_ended(time.process_time(), steps, time.thread_time() - start, looked)
         if self.travel is not None:
             self.travel.step_ended(self, steps)
@@ -388,6 +402,7 @@ class Watch:
             and self.doubt.held is None
             and not self.governor.always
             and not self.wide.on
+            and not self.speed.survey.on
             # Each optimiser that takes part is seen, and which of them is seen in full changes.
             and self.step > self._new_at + 2 * len(self.optimizers)
         )
@@ -443,6 +458,18 @@ class Watch:
         self.doubt = Doubt()
         stop.stop(self.recorder)
 
+    def gave_up(self, value):
+        """The script ends itself, since the loss of a step that it does not train on is not finite."""
+        if self.recorder.on and self.travel is not None and self.trial is None:
+            self.trip("loss", value, self.step)
+
+    def _unlearned(self, error):
+        """A loss that the script ended for without asking for its gradients, or None."""
+        # Not where a copy or a repetition is at work: it looks at what it was made for.
+        if self.armed is not None or self.trial is not None or self.recorder.copy or not self.optimizers:
+            return None
+        return unlearned.at_end(self.torch, error)
+
     def last_indices(self):
         """Dataset indices of the batch that is trained on, where a DataLoader gave it."""
         return self.indices.last()
@@ -466,8 +493,11 @@ class Watch:
             self.travel.over(error)
         self.ring.finish()
         found = self.doubt.end()
+        given_up = None if self.tripped is not None else self._unlearned(error)
         if found is not None:
             self.trip(*found)
+        elif given_up is not None:
+            self.trip("loss", given_up, self.step)
         elif self._streak >= tier0_scaler.STREAK:
             self.trip("gradient", float("nan"), self.step - 1)
         elif self.travel is not None and self.travel.possible() and not self.sound():

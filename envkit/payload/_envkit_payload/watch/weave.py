@@ -21,20 +21,21 @@ hooks = []
 """Functions of ours that were put into others."""
 
 
-def around(owner, name, before=None, after=None, last=None):
+def around(owner, name, before=None, after=None, last=None, returning=None):
     """Have a function call `before(*arguments)` first and `after(result, *arguments)` where it returns.
 
-    last: called with its arguments at its end, also where it raises. owner: a module or a class. What these
+    last: called with its arguments at its end, also where it raises. returning: called with them before the
+    value of a `return` is worked out, where no wrapper is needed. owner: a module or a class. What these
     return is ignored. They must not raise, and must return at once
     while torch traces the function for its compiler. Where it raises, `after` is not called. Returns whether
     it could be done without a wrapper.
     """
     plain = owner.__dict__[name] if isinstance(owner, type) else getattr(owner, name)
-    hooks.extend(hook for hook in (before, after, last) if hook is not None)
+    hooks.extend(hook for hook in (before, after, last, returning) if hook is not None)
     inner = plain
     while hasattr(inner, "__wrapped__"):
         inner = inner.__wrapped__
-    if _weave(inner, before=before, after=after, last=last):
+    if _weave(inner, before=before, after=after, last=last, returning=returning):
         return True
     patches.put(owner, name, _wrapper(plain, before, after, last))
     return False
@@ -187,10 +188,10 @@ def _definition(tree, code):
     raise LookupError(code.co_name)
 
 
-def _insert(definition, parameter, before=None, after=None, last=None, change=None):
+def _insert(definition, parameter, before=None, after=None, last=None, returning=None, change=None):
     """Put calls of global names into a function."""
-    if after:
-        _Returns(definition.args, after).visit_body(definition)
+    if after or returning:
+        _Returns(definition.args, after, returning).visit_body(definition)
     body = definition.body
     first = 1 if ast.get_docstring(definition, clean=False) is not None and len(body) > 1 else 0
     place = body[first]
@@ -230,9 +231,10 @@ def _name(name):
 class _Returns(ast.NodeTransformer):
     """Before each `return`: its value is worked out, told, and then returned."""
 
-    def __init__(self, arguments, told):
+    def __init__(self, arguments, told, first):
         self._arguments = arguments
         self._told = told
+        self._first = first
 
     def visit_body(self, definition):
         """All returns of a function, not those of functions within it."""
@@ -251,8 +253,9 @@ class _Returns(ast.NodeTransformer):
     def visit_Return(self, node):
         kept = "_envkit_result"
         value = node.value or ast.copy_location(ast.Constant(value=None), node)
-        return [
-            _at(node, ast.Assign(targets=[ast.Name(id=kept, ctx=ast.Store())], value=value)),
-            _at(node, ast.Expr(value=_call(self._told, self._arguments, [_name(kept)]))),
-            _at(node, ast.Return(value=_name(kept))),
-        ]
+        found = [_at(node, ast.Assign(targets=[ast.Name(id=kept, ctx=ast.Store())], value=value))]
+        if self._first:
+            found.insert(0, _at(node, ast.Expr(value=_call(self._first, self._arguments, []))))
+        if self._told:
+            found.append(_at(node, ast.Expr(value=_call(self._told, self._arguments, [_name(kept)]))))
+        return [*found, _at(node, ast.Return(value=_name(kept)))]

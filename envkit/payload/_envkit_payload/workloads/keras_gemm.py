@@ -11,7 +11,7 @@ import tensorflow as tf
 from . import memory, products
 from .keras_repeat import Repeat
 
-DTYPES = {"fp32": tf.float32, "tf32": tf.float32, "bf16": tf.bfloat16, "fp16": tf.float16}
+DTYPES = {"fp64": tf.float64, "fp32": tf.float32, "tf32": tf.float32, "bf16": tf.bfloat16, "fp16": tf.float16}
 _DEVICE_BUFFER = 512 << 20
 """Bytes; larger than any cache of a GPU."""
 

@@ -13,7 +13,13 @@ from ..bench_torch_device import check_precision
 from .products import ACCELERATOR, CPU, LONGEST, SECONDS, flops
 from .torch_repeat import Repeat
 
-DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {
+    "fp64": torch.float64,
+    "fp32": torch.float32,
+    "tf32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 
 
 class Product:

@@ -13,14 +13,14 @@ _KEPT = 256
 class Indices:
     """What the samplers of this process's loaders gave, by loader in use."""
 
-    def __init__(self, torch, phases):
+    def __init__(self, torch, waits):
+        """waits: is told when a batch is wanted and when that is over."""
         self._last = None
-        self._phases = phases
         self.batches = Batches(torch)
         self._loaders = torch.utils.data.dataloader
         kind = self._loaders._BaseDataLoaderIter
         weave.around(kind, "_next_index", after=self._asked)
-        weave.around(kind, "__next__", before=self._wanted, after=self._gave, last=self._over)
+        weave.around(kind, "__next__", before=waits.wanted, after=self._gave, last=waits.over)
 
     def _asked(self, found, iterator):
         given = iterator.__dict__.get("_envkit_given")
@@ -29,14 +29,6 @@ class Indices:
         given[0] += 1
         given[1].append(found)
         self._last = iterator
-
-    def _wanted(self, iterator):
-        if self._phases.mine():
-            self._phases.begin("wait")
-
-    def _over(self, iterator):
-        if self._phases.now == "wait" and self._phases.mine():
-            self._phases.end("wait")
 
     def _gave(self, data, iterator):
         try:

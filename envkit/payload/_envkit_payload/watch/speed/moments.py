@@ -38,6 +38,7 @@ def _thread(found, native):
 def _calls(found, native):
     own = dict(line.split(": ") for line in _text("/proc/self/io").splitlines())
     found["read_bytes"], found["read_calls"] = int(own["read_bytes"]), int(own["syscr"])
+    found["read_chars"] = int(own["rchar"])
 
 
 def _children(found, native):
@@ -50,6 +51,7 @@ def _children(found, native):
                 own = dict(line.split(": ") for line in _text("/proc/{}/io".format(child)).splitlines())
                 found["read_bytes"] = found.get("read_bytes", 0) + int(own["read_bytes"])
                 found["read_calls"] = found.get("read_calls", 0) + int(own["syscr"])
+                found["read_chars"] = found.get("read_chars", 0) + int(own["rchar"])
             except (OSError, ValueError, KeyError):  # it is gone
                 continue
     found["children"] = seconds

@@ -1,6 +1,6 @@
 """The check that a traced training step gets: a few operations that look at loss and gradients.
 
-Loss and norm of each step go into a ring on the device, read from time to time. Where one is not finite a
+Loss, norm and time of each step go into a ring on the device, read from time to time. Where one is not finite a
 branch that otherwise never runs keeps the variables and the batch, before the update is made.
 """
 
@@ -37,7 +37,7 @@ class Guard:
         # Not tf.Variable: a function that is traced must not learn of them.
         make = resource_variable_ops.ResourceVariable
         with tf.init_scope():
-            self._ring = make(tf.zeros((_RING, 2)), trainable=False, name="envkit_ring")
+            self._ring = make(tf.zeros((_RING, 3), tf.float64), trainable=False, name="envkit_ring")
             self._count = make(tf.constant(0, tf.int64), trainable=False, name="envkit_count")
             self._skipped = make(tf.constant(0, tf.int32), trainable=False, name="envkit_skipped")
         self._read = 0
@@ -45,22 +45,24 @@ class Guard:
 
     def own(self):
         """Variables of ours."""
-        return (self._ring, self._count, self._skipped)
+        return (self._ring, self._count, self._skipped, *self._watch.speed.clock.own())
 
     def drain(self, now):
-        """(loss, norm, end) of the steps since the last time; their ends are spread evenly."""
+        """(loss, norm, end) of the steps since the last time: their ends are those of their gradients.
+
+        now: instant by `time.perf_counter`, as ends are.
+        """
         count = int(self._count.numpy())
         new = min(count - self._read, _RING)
         missed = count - self._read - new
-        before, self._last = self._last or now, now
-        rows = [(None, None, before)] * missed
+        before, self._last = self._last or 0.0, now
+        rows = [(None, None, before or now)] * missed
         if new:
-            ring = self._ring.numpy()
+            ring, shift = self._ring.numpy(), self._watch.speed.clock.measured()
             for number in range(count - new, count):
-                loss, squares = map(float, ring[number % _RING])
+                loss, squares, at = map(float, ring[number % _RING])
                 norm = math.sqrt(squares) if squares >= 0 else squares
-                share = (number - self._read + 1) / (count - self._read)
-                rows.append((loss, norm, before + (now - before) * share))
+                rows.append((loss, norm, min(now, max(before, at + shift))))
         self._read = count
         return rows
 
@@ -77,10 +79,12 @@ class Guard:
         if scaled is not None:
             scale = tf.cast(tf.convert_to_tensor(scaled.dynamic_scale), tf.float32)
             loss, squares = loss / scale, squares / scale / scale
+        self._watch.speed.guarded("operations")(self._watch.speed.survey.work.see)(squares.graph)
         number = self._count.assign_add(1, read_value=True) - 1
-        tf.raw_ops.ResourceScatterUpdate(
-            resource=self._ring.handle, indices=number % _RING, updates=tf.stack([loss, squares])
-        )
+        with tf.control_dependencies([squares]):
+            now = tf.timestamp()
+        row = tf.stack([tf.cast(loss, tf.float64), tf.cast(squares, tf.float64), now])
+        tf.raw_ops.ResourceScatterUpdate(resource=self._ring.handle, indices=number % _RING, updates=row)
         bad = tf.logical_not(tf.math.is_finite(squares + loss))
         if scaled is not None:
             bad = self._is_stuck(bad, loss)

@@ -13,6 +13,7 @@ import time
 import weakref
 
 from .. import frames, patches, stop, weave
+from ..speed.tensorflow import Speed
 from ..tier0.governor import Governor
 
 WATCH = []
@@ -30,17 +31,24 @@ def install(tf, recorder):
     _wrap_calls(watch)
     _wrap_gradient(watch)
     recorder.endings.append(watch.end)
+    watch.speed.install()
     return watch
 
 
 def _wrap_calls(watch):
     from tensorflow.python.eager.polymorphic_function import polymorphic_function
 
-    calls, recorder, main = watch.calls, watch.recorder, threading.get_ident()
+    calls, recorder, main, speed = watch.calls, watch.recorder, threading.get_ident(), watch.speed
 
     def begins(function, *args, **kwds):
         if recorder.on and threading.get_ident() == main:
+            if not calls and watch.armed is None:
+                speed.begins()
             calls.append((function, args, kwds))
+
+    def gave(out, function, *_, **__):
+        if len(calls) == 1 and calls[0][0] is function and threading.get_ident() == main:
+            speed.done()
 
     def ends(function, *_, **__):
         if calls and calls[-1][0] is function and threading.get_ident() == main:
@@ -48,19 +56,25 @@ def _wrap_calls(watch):
             if not calls:
                 watch.returned(done)
 
-    weave.around(polymorphic_function.Function, "__call__", before=begins, last=ends)
+    weave.around(polymorphic_function.Function, "__call__", before=begins, after=gave, last=ends)
 
 
 def _wrap_gradient(watch):
     from tensorflow.python.eager import backprop
 
-    seen = watch.guarded(watch.before_gradient)
+    seen, phases, eager = watch.guarded(watch.before_gradient), watch.speed.phases, watch.tf.executing_eagerly
 
     def before(tape, target, sources, *_):
         if watch.armed is None and watch.recorder.on:
             seen(target, sources)
+            if eager():
+                phases.begin("backward")
 
-    weave.around(backprop.GradientTape, "gradient", before=before)
+    def last(tape, target, sources, *_):
+        if phases.now == "backward":
+            phases.end("backward")
+
+    weave.around(backprop.GradientTape, "gradient", before=before, last=last)
 
 
 def _armed_gradient(watch):
@@ -87,6 +101,7 @@ class Watch:
         self.step = 0
         self.tripped = None
         self.governor = Governor()
+        self.speed = Speed(tf, recorder, self)
         self.calls = []
         """Calls of tf.functions that are running now, the outermost first: (function, args, kwargs)."""
         self._armed = self._disarm = None
@@ -148,6 +163,7 @@ class Watch:
         if not self.eager():
             if self.calls:
                 self.took_gradients.add(self.calls[-1][0])
+                self.speed.traced_gradient(self.calls[0][0])
             if isinstance(target, self.tf.Tensor):
                 self._remember(flat, target)
             return
@@ -176,7 +192,9 @@ class Watch:
     def applied(self, optimizer, loss, norm):
         """An update was done in eager mode."""
         self.governor.training()
-        self._steps.append((loss, norm, time.perf_counter()))
+        now = time.perf_counter()
+        self.speed.applied(now)
+        self._steps.append((loss, norm, now))
         self.step += 1
         if norm is not None and math.isfinite(norm) and len(self.usual_norms) < 512:
             self.usual_norms.append(norm)
@@ -194,7 +212,9 @@ class Watch:
 
         self.trip(what, value)
         site = tensorflow_repeat.find(self)
+        self.speed.phases.begin("replay")
         tensorflow_repeat.repeat(self, site, None, optimizer)
+        self.speed.phases.end("replay")
         stop.stop(self.recorder)
 
     def trip(self, what, value):
@@ -207,13 +227,15 @@ class Watch:
         """The outermost tf.function has returned."""
         if self.armed is not None:
             return
+        self.speed.ends(call)
         if self.pending is not None:
             self.guarded(self._repeat)()
         elif call[0] in self.took_gradients:
             self.last = call
         if self.initial is None and self.guard is not None and self.tripped is None:
             self.guarded(self.keep_first)()
-        if self.guard is not None and time.monotonic() - self._last_line > _PIECE:
+        seen = self.guard is not None or self.speed.unseen
+        if seen and time.monotonic() - self._last_line > _PIECE:
             self.guarded(self.flush)()
 
     def keep_first(self):
@@ -231,7 +253,9 @@ class Watch:
 
         pending, self.pending = self.pending, None
         self.trip(pending.what, pending.value)
+        self.speed.phases.begin("replay")
         tensorflow_repeat.repeat(self, pending.site, pending.before, pending.optimizer)
+        self.speed.phases.end("replay")
         stop.stop(self.recorder)
 
     def flush(self):
@@ -239,8 +263,10 @@ class Watch:
         start = time.perf_counter()
         self._last_line = time.monotonic()
         rows = self._steps
-        if self.guard is not None:
-            rows = rows + self.guard.drain(start)
+        if self.guard is None:
+            rows = rows + self.speed.unseen_steps()
+        else:
+            rows = sorted(rows + self.guard.drain(start), key=lambda row: row[2])
             self.step = self._first + len(rows)
             norms = [row[1] for row in rows if row[1] is not None and math.isfinite(row[1])]
             self.usual_norms = (self.usual_norms + norms)[:512]
@@ -253,6 +279,7 @@ class Watch:
                 grad=[_json(row[1]) for row in rows],
                 lr=[rate] * len(rows),
                 ended=[round(row[2], 6) for row in rows],
+                times=self.speed.times([row[2] for row in rows]),
             )
         self._first += len(rows)
         self._steps = []

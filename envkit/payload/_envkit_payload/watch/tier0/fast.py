@@ -8,13 +8,14 @@ import collections
 import time
 
 from .. import signals
+from ..closures import closure_of
 from .unseen import Unseen
 
 _TIMED = 63
 """One step of so many and one tells what these hooks take."""
 
 
-Hooks = collections.namedtuple("Hooks", "backward backward_done backward_over before_step after_step")
+Hooks = collections.namedtuple("Hooks", "grad backward backward_done backward_over before_step after_step")
 
 
 def hooks(torch, watch):
@@ -28,6 +29,10 @@ def hooks(torch, watch):
     done = watch.guarded(watch.after_backward)
     phases = watch.phases
     tensor, clock = torch.Tensor, time.perf_counter
+
+    def before_grad(*_):
+        if not compiling() and recorder.on:
+            phases.begin("backward")
 
     def before_backward(loss, *_):
         if compiling() or not recorder.on:  # (first: the compiler watches over all else that is read)
@@ -59,18 +64,17 @@ def hooks(torch, watch):
     def after_backward(*given):
         if compiling() or not recorder.on:
             return
-        phases.end("backward")
         if not watch.plain and (watch.within is not None or watch.by_hand or watch.doubt.held is not None):
             done()
 
-    def failed_backward(*_):
-        if phases.now == "backward" and not compiling():
+    def backward_over(*_):
+        if not compiling():
             phases.end("backward")
 
     def before_step(optimizer, args, kwargs):
         if compiling():
             return None
-        phases.begin("optimizer")
+        phases.update((len(args) > 1 or bool(kwargs)) and closure_of(args, kwargs) is not None)
         return None if watch.plain else before(optimizer, args, kwargs)
 
     def after_step(optimizer, args, kwargs):
@@ -90,7 +94,7 @@ def hooks(torch, watch):
         if not step & _TIMED:
             governor.fast_step = clock() - now
 
-    found = Hooks(before_backward, after_backward, failed_backward, before_step, after_step)
+    found = Hooks(before_grad, before_backward, after_backward, backward_over, before_step, after_step)
     for hook in found:
         Unseen(torch).never_compiled(hook)
     return found

@@ -57,8 +57,9 @@ class Wide:
             if self.torch.is_grad_enabled():
                 for name, one in module.named_parameters():
                     self._names.setdefault(id(one), name)
-            for place, one in enumerate(_tensors(self.torch, inputs)):
-                self._inputs.append((type(module).__name__, place, one))
+            given = [(type(module).__name__, at, one) for at, one in enumerate(_tensors(self.torch, inputs))]
+            self._inputs += given
+            self.watch.speed.saw(module, given)
         self._seconds += time.thread_time() - start
 
     def _leave(self, module, inputs, output):

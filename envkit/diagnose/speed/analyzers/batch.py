@@ -1,0 +1,100 @@
+"""Batches too small for the fixed cost of a step. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from envkit.core.finding import Evidence, FixStep
+from envkit.diagnose.model import Change, Gain, Where
+from envkit.diagnose.speed.analyzers.work import Work, middle, took, work
+from envkit.diagnose.speed.model import Slow
+from envkit.diagnose.speed.view import View
+
+_MOST = 8
+"""Rows up to which a batch counts as small: no more than a vector register has places for float32 (AVX2), so
+that even the arithmetic of a step is that of a larger batch."""
+_FIXED = 0.6
+"""Share of the step that must be the same for any batch, at the least."""
+_TIMES = 4
+"""How much larger the batch is that is proposed: further away, the prediction is worth less."""
+_EPOCH = 64
+"""Batches of an epoch that a dataset has at least: below it, everything is over in a moment."""
+_BANDWIDTH = (20e9, 5e9)
+"""Bytes a second at which weights are read, highest and lowest: once a step, whatever the batch."""
+_WEIGHT_BYTES = 12
+"""Of each value: read forward, read backward, gradient written."""
+
+
+def too_small(view: View) -> Iterable[Slow]:
+    """S9: T(B) = a + b B, where a is most of it."""
+    rows, found = view.settings.batch, work(view)
+    if not rows or rows > _MOST or found.fixed is None or not found.step or view.gpu:
+        return
+    loaders = view.training_loaders
+    if loaders and loaders[0].length is not None and loaders[0].length < _EPOCH * rows:
+        return
+    low, high = fixed(view, found)
+    if low < _FIXED:
+        return
+    gain = tuple(_TIMES / (one + _TIMES * (1 - one)) - 1 for one in (low, high))
+    share = middle((gain[0] / (1 + gain[0]), gain[1] / (1 + gain[1])))
+    larger = rows * _TIMES
+    yield Slow(
+        key="batch-too-small",
+        share=share,
+        confidence=0.8 if rows <= _MOST // 2 else 0.6,
+        summary=f"a step of {_rows(rows)} takes {took(found.step)}, and {low:.0%} to {high:.0%} of that "
+        "would be the same for a larger batch",
+        evidence=(
+            Evidence(what="rows of a batch", value=str(rows), source="the model's inputs"),
+            Evidence(what="operations of a step", value=str(found.nodes), source="the loss's graph"),
+            Evidence(
+                what="update of the weights", value=f"{took(found.optimizer)} a step", source="timed"
+            ),
+            Evidence(
+                what="fixed cost of a step",
+                value=f"{took(low * found.step)} to {took(high * found.step)} of {took(found.step)}",
+                source="operations, weights and update",
+            ),
+        ),
+        where=_where(view),
+        fix=(
+            FixStep(
+                say=f"Batches of {larger} rows give about {1 + gain[0]:.1f} to {1 + gain[1]:.1f} times the "
+                "rows a second; that changes what is learnt with each step, so tune the learning rate again"
+            ),
+        ),
+        gains=(
+            Gain(
+                fix=f"batches of {larger} rows (rows a second)", predicted=(gain[0], gain[1]),
+                change=Change(name="batch", value=str(larger)), free=False,
+            ),
+        ),
+    )  # fmt: skip
+
+
+def fixed(view: View, found: Work) -> tuple[float, float]:
+    """Share of a step that does not depend on the batch, lowest and highest."""
+    assert found.fixed is not None
+    values = (view.settings.values or 0) * _WEIGHT_BYTES * (2 if _is_wide(view) else 1)
+    low, high = (
+        min(found.model, asked + values / rate) for asked, rate in zip(found.fixed, _BANDWIDTH, strict=True)
+    )
+    own = view.shares.get("own", 0.0) * found.step
+    wait = view.shares.get("wait", 0.0) * found.step
+    low, high = low + found.optimizer + 0.5 * own, high + found.optimizer + own + 0.5 * wait
+    return low / found.step, min(0.98, high / found.step)
+
+
+def _is_wide(view: View) -> bool:
+    return "float64" in view.settings.dtypes
+
+
+def _rows(number: int) -> str:
+    return "one row" if number == 1 else f"{number} rows"
+
+
+def _where(view: View) -> Where:
+    """Where the batches are made."""
+    frames = view.training_loaders[0].stack if view.training_loaders else ()
+    return Where(file=frames[0].file, line=frames[0].line, phase="data") if frames else Where(phase="data")

@@ -1,0 +1,136 @@
+"""Waiting for pipelines of tf.data and for the data that Keras is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from envkit.core.finding import Evidence, FixStep
+from envkit.diagnose.model import Change, Gain, Where
+from envkit.diagnose.speed import whatif
+from envkit.diagnose.speed.analyzers import own
+from envkit.diagnose.speed.analyzers.wait_facts import LEAST
+from envkit.diagnose.speed.analyzers.wait_kinds import kinds
+from envkit.diagnose.speed.model import Slow
+from envkit.diagnose.speed.trace import Loader
+from envkit.diagnose.speed.view import Line, View
+from envkit.diagnose.speed.words import duration
+from envkit.stats import median
+
+_LITTLE = 2e-3
+"""Seconds of waiting in a step below which nothing is said."""
+
+
+def pipeline(view: View) -> Iterable[Slow]:
+    """S1 of tf.data and Keras."""
+    loaders = [one for one in view.training_loaders if one.kind in ("tf.data", "keras") and one.batches]
+    if not loaders or not view.durations:
+        return
+    loader = loaders[0]
+    step = view.seconds / len(view.durations)
+    share = _usual(view, loader)
+    if share < LEAST or share * step < _LITTLE:
+        return
+    compute = step * (1 - view.shares.get("wait", 0.0))
+    line = _line(view, loader)
+    gains = _gains(view, loader, compute, share * step)
+    yield Slow(
+        key="dataloader-bound",
+        share=share,
+        summary=f"the training waits for its {loader.kind} data {share:.0%} of its time, "
+        f"{duration(share * step)} a step, and the rest of a step takes {duration(compute)}{_how(loader)}",
+        evidence=(
+            Evidence(what="waiting for batches", value=f"{share:.0%} of the time",
+                     source="the pipeline, timed"),
+            *_stages(loader),
+        ),
+        where=Where(phase="data") if line is None else Where(file=line.file, line=line.line, phase="data"),
+        confidence=0.8,
+        gains=tuple(gains),
+        fix=tuple(FixStep(say=f"{one.fix}{', at ' + own.named(line) if line else ''}") for one in gains),
+    )  # fmt: skip
+
+
+def _usual(view: View, loader: Loader) -> float:
+    """Share of the time in usual waits: not in those that fill a cache or a buffer first."""
+    wait, waits = view.shares.get("wait", 0.0), view.column("wait")
+    if loader.epochs < 2 or not loader.waited or not view.seconds:
+        return wait
+    later = wait * max(0.0, loader.waited - loader.first_waits) / loader.waited
+    return max(later, min(wait, median(waits) * len(waits) / view.seconds) if waits else 0.0)
+
+
+def _how(loader: Loader) -> str:
+    options = loader.options
+    if options.get("python"):
+        return "; it calls Python for each element, which runs on one CPU"
+    if options.get("serial_maps"):
+        return "; its map works on one element after the other"
+    return ""
+
+
+def _stages(loader: Loader) -> tuple[Evidence, ...]:
+    stages = loader.options.get("stages")
+    return (Evidence(what="stages", value=str(stages), source=loader.kind),) if stages else ()
+
+
+def _gains(view: View, loader: Loader, compute: float, waited: float) -> list[Gain]:
+    """What can be set from outside. Without prefetch, making and training take turns; with it, the longer
+    sets the pace. A parallel map uses the CPUs that the training leaves."""
+    options = loader.options
+    cpus = max(1.0, view.cpus or 1.0)
+    step = compute + waited
+    filling = max(0.0, view.seconds / len(view.durations) - step)  # of caches and buffers: that stays
+
+    def between(least: float, most: float) -> tuple[float, float]:
+        return whatif.between(view.durations, least + filling, most + filling)
+
+    serial = bool(options.get("serial_maps")) and not options.get("python")
+    ahead = bool(options.get("prefetch") or options.get("prefetch_last")) or loader.kind == "keras"
+    made = step if ahead else waited
+    found = []
+    if loader.kind == "tf.data" and serial and cpus >= 2:
+        after = made / cpus if ahead else compute + made / cpus
+        ends = max(compute, after), max(compute, after * 1.35)
+        found.append(Gain(
+            fix="map(..., num_parallel_calls=tf.data.AUTOTUNE)", key="dataloader-bound",
+            predicted=between(ends[0], min(step, ends[1])),
+            change=Change(name="map-parallel", value="1"),
+        ))  # fmt: skip
+    if loader.kind == "tf.data" and not ahead:
+        ends = max(compute, made), max(compute, made) + 0.3 * min(compute, made)
+        found.append(Gain(
+            fix="prefetch(tf.data.AUTOTUNE) at the end of the pipeline", key="dataloader-bound",
+            predicted=between(*ends), change=Change(name="prefetch", value="1"),
+        ))  # fmt: skip
+    if loader.kind == "keras" and (loader.workers or 1) < cpus and loader.workers is not None:
+        number = max(2, round(cpus))
+        ends = max(compute, made / number), max(compute, made)
+        found.append(Gain(
+            fix=f"workers={number}, use_multiprocessing=True for Python code", key="dataloader-bound",
+            predicted=between(*ends), change=Change(name="workers", value=str(number)),
+        ))  # fmt: skip
+    if not options.get("cache"):
+        found.append(Gain(
+            fix="what the map does alike each time, done once: cache()", key="dataloader-bound",
+            predicted=between(compute, compute + 0.3 * waited),
+        ))  # fmt: skip
+    return found
+
+
+def _line(view: View, loader: Loader) -> Line | None:
+    """Where the time goes: the person's Python in the pipeline, its map, else where the pipeline is made."""
+    waits = kinds(view, [one for one in view.samples if one.phase == "wait"])
+    line = waits.line("")
+    for name in ("python", "functions"):
+        told = str(loader.options.get(name) or "").splitlines()
+        if told:
+            place, _, function = told[0].partition(" ")
+            file, _, number = place.rpartition(":")
+            if number.isdigit():
+                return Line(file, int(number), function, 0.0, view.text(file, int(number)))
+    if line is not None:
+        return line
+    if not loader.stack:
+        return None
+    frame = loader.stack[0]
+    return Line(frame.file, frame.line, frame.function, 0.0, view.text(frame.file, frame.line))
