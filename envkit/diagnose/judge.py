@@ -93,7 +93,8 @@ def _verdict(
     by_person = script.signal in _ENDED_BY_PERSON or script.exit_code == _INTERRUPTED
     if faulty or (not by_person and (script.error is not None or script.signal is not None)):
         return "faulty"
-    trained = any(trace.steps.ended for trace in traces)
+    # Steps whose loss cannot be seen, as those that XLA compiled, say nothing of faults.
+    trained = any(value is not None for one in traces for value in (*one.steps.loss, *one.steps.gradient))
     # A code that the script chose itself may mean anything.
     return "healthy" if trained and (not script.exit_code or by_person) else "unknown"
 

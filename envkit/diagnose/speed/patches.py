@@ -195,7 +195,7 @@ def _off(names: Sequence[str]) -> _Make:
     def make(source: Source, line: int | None, value: str) -> Iterator[Edit]:
         for node in ast.walk(source.tree):
             if isinstance(node, ast.Call) and called(node) in names and node.args:
-                if isinstance(node.args[0], ast.Constant) and node.args[0].value is True:
+                if not isinstance(node.args[0], ast.Constant) or node.args[0].value is True:
                     yield source.replaced(node.args[0], "False")
             elif isinstance(node, ast.Call) and called(node) == "detect_anomaly" and called(node) in names:
                 text = source.text(node.func).replace("detect_anomaly", "set_detect_anomaly")

@@ -98,10 +98,11 @@ def steps(gathered: Gathered, line: dict[str, Any]) -> None:
 
 def _stacks(gathered: Gathered, line: dict[str, Any]) -> None:
     for number, frames in line["new"]:
-        gathered.stacks[int(number)] = tuple(
-            Frame(file=str(file), line=int(place), function=str(name), users=bool(users))
+        found = tuple(
+            Frame(file=str(file), line=int(place or 0), function=str(name), users=bool(users))
             for file, place, name, users in frames
         )
+        gathered.stacks[int(number)] = found or _UNKNOWN
     for step, phase, stack, seconds in line["seen"]:
         row = {"step": step, "phase": phase, "stack": stack, "seconds": float(seconds)}
         gathered.samples.append(msgspec.convert(row, Sample))

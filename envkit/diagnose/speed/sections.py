@@ -72,7 +72,7 @@ def gains(speed: Speed, prove: str | None, *, page: bool) -> Iterator[Section]:
 
 
 def _ordered(speed: Speed) -> list[Gain]:
-    """All together first, then what mends the primary cause, then the rest; what changes the training last."""
+    """All together first, then what mends the primary cause; of each, what changes the training last."""
     primary = speed.primary
     keys = () if primary is None else (primary.key, *primary.folded)
     return sorted(speed.gains, key=lambda one: (not _is_together(one), one.key not in keys, not one.free))
@@ -116,7 +116,7 @@ def _bar(label: str, low: float, high: float) -> Bar:
 
 def change(speed: Speed) -> Iterator[Section]:
     """The person's own file with the fix in it, where that is known."""
-    found = best(speed.gains)
+    found = best(_ordered(speed))
     if found is not None and found.patch is not None:
         title = f"The change: {one_line(found.fix, limit=100)}"
         yield Section(title=title, blocks=(Diff(text=found.patch),))
@@ -130,12 +130,12 @@ def best(found: Sequence[Gain]) -> Gain | None:
     tried = [one for one in known if one.measured is not None and one.measured[0] > 0]
     if tried:
         return max(tried, key=lambda one: (_is_together(one), one.measured))
-    return next((one for one in known if one.measured is None and one.predicted is not None), None)
+    return next((one for one in known if one.measured is None and (one.predicted or (0.0,))[0] > 0), None)
 
 
 def changes_line(speed: Speed, view: View) -> bool:
     """Whether the line that the primary cause names is seen in the change that is shown."""
-    found, primary = best(speed.gains), speed.primary
+    found, primary = best(_ordered(speed)), speed.primary
     if found is None or found.patch is None or primary is None:
         return False
     text = view.text(primary.where.file or "", primary.where.line or 0)

@@ -28,9 +28,9 @@ _MOST = 4
 """Changes tried at once; each is a whole repetition that waits in memory."""
 _WARM = 5
 """Steps that a run makes before it is measured."""
-_EACH = 6.0
+_EACH = 3.0
 """Seconds that a run should be measured for."""
-_START, _TOGETHER = 0.4, 0.25
+_START, _TOGETHER = 0.5, 0.25
 """Of the budget: what the start of a run may take; what is kept for all changes that helped, together."""
 _SLICE, _SLOWEST = 0.4, 5.0
 """Seconds of a slice, at least and at most; a longer step has longer ones."""
@@ -305,7 +305,8 @@ def _followed(control: Entry, entry: Entry) -> tuple[bool | None, str]:
     if any(change.name == "batch" for change in entry.changes):
         return None, ""
     found = path(control.arms[0].seen.losses, entry.arms[0].seen.losses)
-    if found == "unknown":
+    drawn = any(change.name == "dtype" for change in entry.changes)  # other types, other random numbers
+    if found == "unknown" or (drawn and found == "other"):
         return None, ""
     return found != "other", "losses alike on average, not step by step" if found == "alike" else ""
 

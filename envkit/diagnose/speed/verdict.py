@@ -127,6 +127,6 @@ def pace(view: View) -> Pace | None:
         steps=len(view.durations),
         seconds=view.seconds,
         median=median(view.durations),
-        p95=quantile(view.durations, 0.95),
+        p95=quantile(sorted(view.durations), 0.95),
         samples_per_second=rows / view.seconds if rows and view.seconds else None,
     )

@@ -211,7 +211,7 @@ def _is_forward(frame: Frame) -> bool:
 
 
 def of_keras(stack: tuple[Frame, ...]) -> bool:
-    """Whether it is Keras' own loop that runs: no callback, no line of the person, no other library within it."""
+    """Whether it is Keras' own loop that runs: no callback of the person's and no other library in it."""
     for frame in stack:
         if frame.function in _OF_KERAS and "/keras/" in frame.file and frame.file.endswith("trainer.py"):
             return True

@@ -23,6 +23,7 @@ SCRIPT = Script("""
             counts[word] += 1
 
     def main():
+        torch.set_num_threads(16)
         torch.autograd.set_detect_anomaly(True)
         words = pairs(read())
         model = torch.nn.parallel.DistributedDataParallel(net, find_unused_parameters=True)
@@ -46,6 +47,7 @@ OVER = {"settings": {"threads": 16}, "moments": {"queued": 0.4, "ran": 0.4, "swi
 def test_more_threads_than_cpus():
     slow = told(_view(**OVER))["thread-oversubscription"]
     assert slow.share == pytest.approx(0.6, abs=0.03)
+    assert slow.where.line == SCRIPT.line("set_num_threads")
     assert "16 threads" in slow.summary and "2 usable CPUs" in slow.summary
     assert (slow.gains[0].change.name, slow.gains[0].change.value) == ("threads", "2")
 
@@ -53,6 +55,7 @@ def test_more_threads_than_cpus():
 @pytest.mark.parametrize("other", [
     {"settings": {"threads": 2}},  # as many as CPUs
     {"moments": {"queued": 0.01, "ran": 0.95}},  # they do no harm
+    {"moments": {"queued": 0.01, "ran": 0.3}},  # it waits for something else
     {"conditions": {"busy": 2.0, "own": 0.8}},  # others have the CPUs
     {"cpus": None},
 ])  # fmt: skip

@@ -248,9 +248,15 @@ def test_long_steps_of_a_busy_machine_are_no_stalls():
 
 def test_the_first_batch_of_an_epoch_is_the_loaders():
     steps = range(20, 200, 20)
-    view = SCRIPT.view(HEALTHY, wait=0.0, step=lambda number: 0.02 + (0.4 if number in steps else 0.0))
+
+    def late(number):
+        return 0.4 if number in steps else 0.0
+
+    view = SCRIPT.view(HEALTHY, wait=late, step=lambda number: 0.02 + late(number))
     start = ["lib/python3.11/multiprocessing/popen_fork.py:1 _launch", SCRIPT.at("for step, (x")]
     assert "periodic-stall" not in told(with_looks(view, start, steps, 0.4, phase="wait"))
+    theirs = [*start[:1], SCRIPT.at("return sum((model", "accuracy"), SCRIPT.at("score = accuracy")]
+    assert "periodic-stall" in told(with_looks(view, theirs, steps, 0.4, phase="wait"))
 
 
 def test_a_compiler_at_intervals_is_no_stall():

@@ -79,6 +79,13 @@ def test_measured_ratio_is_used() -> None:
     assert any("1.1 times as fast" in row.value for row in slow.evidence)
 
 
+def test_measured_as_no_faster() -> None:
+    """As a disturbed measurement has it: nothing is lost by it, and nothing gained."""
+    slow = one(too_wide(replace(double(), ceiling=Ceiling(rates={"fp64": 40e9, "fp32": 30e9}))))
+    assert 0.0 <= slow.share < 0.05 and slow.gains[0].predicted is not None
+    assert 0.0 <= slow.gains[0].predicted[0] <= slow.gains[0].predicted[1]
+
+
 @pytest.mark.parametrize(("text", "line", "say"), [
     ("import torch\ntorch.set_default_dtype(torch.float64)\n", 2, "Leave out `torch.set_default_dtype"),
     ("x = y.double()\nmodel = Net().double()\nmodel = model.double()\n", 3, "Leave out .double()"),
@@ -200,6 +207,14 @@ def test_layout_and_sizes_on_a_gpu() -> None:
     assert "50257 x 768" in one(unaligned(seen)).summary
     even = large(settings={**told, "shapes": ((50304, 768), (768, 2))})
     assert not list(unaligned(even))
+
+
+def test_the_same_settings_on_a_cpu_are_none_of_it() -> None:
+    told = {"autocast": "bfloat16", "channels_last": False, "tf32": False, "shapes": ((50257, 768),)}
+    seen = large(settings=told, samples=[("other", CONV, 0.3)])
+    assert not [*memory_format(seen), *unaligned(seen)]
+    single = replace(large(), ceiling=Ceiling(rates={"fp32": 80e9, "tf32": 800e9}, device="NVIDIA H100"))
+    assert not list(too_wide(single))
 
 
 _TYPES = st.sampled_from(["float64", "float32", "bfloat16", "float16"])

@@ -41,7 +41,9 @@ def test_nothing_known():
     assert 5 not in paces([one for one in ended if one < 20.0], windows)  # it ended before
 
 
-def _rounds(rng: random.Random, count: int, speed: float, noise: float) -> tuple[dict[int, Pace], dict[int, Pace]]:
+def _rounds(
+    rng: random.Random, count: int, speed: float, noise: float
+) -> tuple[dict[int, Pace], dict[int, Pace]]:
     """Two runs on a machine that is now fast, now slow, for both alike, and then for each by itself."""
     both = []
     machine = 0.0

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from envkit.diagnose.recording import from_saved
 from envkit.diagnose.speed.analyzers import wait, wait_model
 from envkit.diagnose.speed.analyzers.wait_facts import feed
 from envkit.diagnose.speed.model import Slow
 from envkit.diagnose.speed.trace import Worker
 from envkit.diagnose.speed.verdict import folded, speed
 from envkit.diagnose.speed.view import View
+from tests.coverage_notes import require
 from tests.diagnose.speed.views import SCRIPT, loader, stack, view
 
+TORCH = Path(__file__).resolve().parents[3] / ".venv-torch" / "bin" / "python"
 FETCH = "torch/utils/data/_utils/fetch.py:54 fetch"
 MAIN = [FETCH, "torch/utils/data/dataloader.py:700 __next__", "train.py:30 <module>"]
 LOOP = "\n" * 29 + "for x, y in loader:\n    loss = model(x)\n    loss.backward()\n    optimizer.step()\n"
@@ -453,6 +460,67 @@ class TestPipelines:
 
     def test_says_nothing_of_a_quick_one(self) -> None:
         assert causes(self.seen(wait=0.001)) == {}
+
+
+RUN = """
+import time
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+
+class Remote(Dataset):
+    def __len__(self):
+        return 4000
+
+    def __getitem__(self, index):
+        time.sleep(0.004)  # the line
+        return torch.zeros(8), 0
+
+
+loader = DataLoader(
+    Remote(),
+    batch_size=8,
+    num_workers=0,  # the argument
+)
+model = torch.nn.Linear(8, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step, (x, y) in enumerate(loader):
+    torch.nn.functional.cross_entropy(model(x), y).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    if step == 60:
+        break
+"""
+
+
+@pytest.mark.torch
+def test_a_real_run_that_sleeps_for_its_batches(tmp_path: Path) -> None:
+    require("torch (make torch)", TORCH.exists())
+    script, saved = tmp_path / "train.py", tmp_path / "run.json"
+    script.write_text(RUN)
+    argv = (
+        *(
+            sys.executable,
+            "-c",
+            "from envkit.cli.main import main; main()",
+            "diagnose",
+            "--python",
+            str(TORCH),
+        ),
+        *("--save", str(saved), "--", str(script)),
+    )
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    run = from_saved(str(saved))
+    (trace,) = (one for one in run.processes if one.steps.ended)
+    found = causes(
+        View(trace=trace, traces=run.processes, conditions=run.conditions, files=dict(run.sources))
+    )
+    lines = RUN.splitlines()
+    assert lines[(found["dataloader-bound"].where.line or 0) - 1].endswith("# the line")
+    assert lines[(found["too-few-workers"].where.line or 0) - 1].endswith("# the argument")
+    assert set(found) == {"dataloader-bound", "too-few-workers"}
 
 
 def test_the_whole_verdict_has_one_primary_cause_and_what_it_gains() -> None:

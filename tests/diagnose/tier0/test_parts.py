@@ -264,16 +264,17 @@ def test_what_came_late_from_a_device_is_put_where_it_belongs(tmp_path):
 def test_a_course_is_written_in_columns_and_rare_ones_only_where_they_are():
     said = []
     course = part("tier0.steps").Course(lambda kind, **fields: said.append(dict(fields, kind=kind)))
-    course.kept.append((0.5, None, 0.1, 1.0, None, None, None))
+    course.kept.append((0.5, None, 0.1, 1.0, None, None, None, (0.5, 0.25, 0.0)))
     course.flush()
-    course.kept.append((math.inf, 2.0, object(), 2.0, 1024.0, None, True))
+    course.kept.append((math.inf, 2.0, object(), 2.0, 1024.0, None, True, (0.0, 0.0, 1e-6)))
     course.flush()
     course.flush()
     assert said[0] == {
         "kind": "steps", "first": 0, "loss": [0.5], "grad": [None], "lr": [0.1], "ended": [1.0],
+        "times": [[500000], [250000], [0]],
     }  # fmt: skip
     assert said[1] == {
         "kind": "steps", "first": 1, "loss": ["inf"], "grad": [2.0], "lr": [None], "ended": [2.0],
-        "scale": [1024.0], "skipped": [True],
+        "scale": [1024.0], "skipped": [True], "times": [[0], [0], [1]],
     }  # fmt: skip
     assert len(said) == 2

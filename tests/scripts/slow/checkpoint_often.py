@@ -1,4 +1,4 @@
-"""A character model that is saved every ten steps, with its optimiser."""
+"""A character model that is saved every five steps, with its optimiser."""
 
 import argparse
 import os
@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=float, default=1.0, help="factor on the weights")
     parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--save-every", type=int, default=10)
+    parser.add_argument("--save-every", type=int, default=5)
     parser.add_argument("--healthy", action="store_true", help="save every 100 steps")
     args = parser.parse_args()
     torch.manual_seed(args.seed)

@@ -46,7 +46,7 @@ def main():
     parser.add_argument("--healthy", action="store_true")
     args = parser.parse_args()
     torch.manual_seed(args.seed)
-    data = Beats(192, int(600 * args.size), args.seed)
+    data = Beats(192, max(150, int(600 * args.size)), args.seed)
     stay = {"num_workers": 2, "persistent_workers": args.healthy}
     loader = DataLoader(data, batch_size=32, shuffle=True, **stay)  # SLOW
     model = Net()

@@ -21,6 +21,11 @@ _EPOCH = 64
 """Batches of an epoch that a dataset has at least: below it, everything is over in a moment."""
 _BANDWIDTH = (20e9, 5e9)
 """Bytes a second at which weights are read, highest and lowest: once a step, whatever the batch."""
+_SLOWEST = 2e9
+"""Floating-point operations a second that even products of few rows reach: no more of the time than they need
+at that rate depends on the batch."""
+_TINY = 40e-6
+"""Seconds of an operation up to which it cannot do much beside its products."""
 _WEIGHT_BYTES = 12
 """Of each value: read forward, read backward, gradient written."""
 
@@ -80,10 +85,12 @@ def fixed(view: View, found: Work) -> tuple[float, float]:
     low, high = (
         min(found.model, asked + values / rate) for asked, rate in zip(found.fixed, _BANDWIDTH, strict=True)
     )
+    if view.settings.flops is not None and (found.each or 1.0) <= _TINY:
+        low = max(low, found.model - view.settings.flops / _SLOWEST)
     own = view.shares.get("own", 0.0) * found.step
     wait = view.shares.get("wait", 0.0) * found.step
-    low, high = low + found.optimizer + 0.5 * own, high + found.optimizer + own + 0.5 * wait
-    return low / found.step, min(0.98, high / found.step)
+    low, high = low + found.optimizer + 0.7 * own + 0.3 * wait, high + found.optimizer + own + 0.8 * wait
+    return min(0.9, low / found.step), min(0.98, max(low, high) / found.step)
 
 
 def _is_wide(view: View) -> bool:

@@ -157,7 +157,7 @@ def _slow(
         confidence=sure,
         gains=(Gain(fix=say.split(";")[0], predicted=whatif.of_share(cost.low, cost.high), change=change),),
         fix=(FixStep(say=f"{place}: {say}" if place else say),),
-        folds=("launch-bound",),
+        folds=("launch-bound", "slow-optimizer", "python-overhead", "batch-too-small"),
     )
 
 

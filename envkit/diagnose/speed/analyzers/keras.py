@@ -1,7 +1,4 @@
-"""What is special to Keras and TensorFlow: the cost of a call, functions traced anew, checks of each operation.
-
-Pure.
-"""
+"""What is special to Keras and TensorFlow: the cost of a call, traces, checks of results. Pure."""
 
 from __future__ import annotations
 
@@ -26,8 +23,7 @@ _TOGETHER = 16
 _RUNS = ("tensorflow/python/eager/execute.py",)
 """Files in which a thread waits for a graph."""
 _CHECKED = 0.5
-"""Share of a graph's time that checks of each operation take, about: `enable_check_numerics` made steps of small
-models 1.5 to 3 times longer on a CPU."""
+"""Share of a graph's time that a look at each result takes, about: between a tenth and four fifths."""
 
 
 def calls(view: View) -> Iterable[Slow]:
@@ -47,8 +43,8 @@ def calls(view: View) -> Iterable[Slow]:
         key="launch-bound",
         share=saved,
         confidence=0.75,
-        summary=f"a step takes {duration(view.step)}, and {share:.0%} of that is Keras' own Python around the "
-        "graph of the step",
+        summary=f"a step takes {duration(view.step)}, and {share:.0%} of that is Keras' own Python around "
+        "the graph of the step",
         evidence=(
             Evidence(
                 what="between graphs", value=f"{share:.0%} of the time ({len(within)} looks)",
@@ -59,8 +55,8 @@ def calls(view: View) -> Iterable[Slow]:
         where=_caller(view, within),
         fix=(
             FixStep(
-                say=f"compile(..., steps_per_execution={_TOGETHER}): so many steps for each call; callbacks then "
-                "run once for all of them"
+                say=f"compile(..., steps_per_execution={_TOGETHER}): so many steps for each call; callbacks "
+                "then run once for all of them"
             ),
             FixStep(say="Or larger batches, which change what is learnt with each step"),
         ),
@@ -93,7 +89,7 @@ def _cure(why: str) -> str:
     if "Python value" in why:
         return "give the tf.function a tensor in place of this Python value: tf.constant(...)"
     if "shape" in why:
-        return "@tf.function(reduce_retracing=True) or an input_signature with None for the length that changes"
+        return "@tf.function(reduce_retracing=True), or an input_signature with None for what changes"
     if "same code" in why:
         return "make the tf.function once, outside of the loop"
     return "call the tf.function with arguments of one kind: an input_signature says which"
@@ -120,7 +116,7 @@ def checked(view: View) -> Iterable[Slow]:
         summary=f"tf.debugging.{said} is on: every result of every operation is looked at",
         evidence=(
             Evidence(what="setting", value=said, source="read from TensorFlow while it trained"),
-            Evidence(what="cost", value=f"about {share:.0%} of the time, until it is tried", source="a usual share"),
+            Evidence(what="cost", value=f"about {share:.0%} of the time, not tried", source="a usual share"),
         ),
         where=line or Where(),
         fix=(FixStep(say=f"Take out tf.debugging.{said} for long runs"),),

@@ -37,15 +37,10 @@ _WRITERS = {
     "pickle.py": ("dump", "save", "_dump", "_dumps"),
 }
 _COMPILERS = (
-    *(
-        "torch/_dynamo/",
-        "torch/_inductor/",
-        "torch/_functorch/",
-        "triton/",
-        "polymorphic_function/",
-        "/autograph/",
-    ),
+    *("torch/_dynamo/convert_frame.py", "torch/_inductor/compile_fx.py", "torch/_inductor/async_compile.py"),
+    *("polymorphic_function/tracing_compilation.py", "tensorflow/python/framework/func_graph.py"),
 )
+"""What is on the stack while something is compiled or traced, and not while it runs."""
 _MODELS = (
     *("torch/", "tensorflow/", "keras/", "accelerate/", "lightning/", "pytorch_lightning/"),
     *("transformers/", "jax/"),

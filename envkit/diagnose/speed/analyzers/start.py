@@ -14,7 +14,7 @@ from envkit.diagnose.speed.view import Line, View
 
 _LONG, _SHARE = 20.0, 0.2
 """Seconds, and share of the whole run, from which a start is slow."""
-_OWN_LONG, _OWN_SHARE = 6.0, 0.4
+_OWN_LONG, _OWN_SHARE = 4.0, 0.35
 """The same where most of it is Python code of the script itself: that can be mended, loading cannot."""
 _SAME_LINE = 0.6
 _IMPORTS = ("<frozen importlib", "importlib/_bootstrap")
@@ -32,7 +32,7 @@ def start(view: View) -> Iterable[Slow]:
     looks = [one for one in view.speed.samples if one.phase == "start" and one.step == 0]
     seen = sum(one.seconds for one in looks)
     imports = sum(one.seconds for one in looks if _imports(view.stack(one)))
-    spent = before * (1 - imports / seen) if seen else before
+    spent = min(before, seen - imports)  # what no look saw is the import of the framework
     plain = sum(one.seconds for one in looks if _plain(view, one))
     mine = bool(seen) and plain / seen >= _SAME_LINE
     long, share = (_OWN_LONG, _OWN_SHARE) if mine else (_LONG, _SHARE)

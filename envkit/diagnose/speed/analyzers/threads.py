@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from envkit.core.finding import Evidence, FixStep
-from envkit.diagnose.model import Change, Gain
+from envkit.diagnose.model import Change, Gain, Where
 from envkit.diagnose.speed import whatif
+from envkit.diagnose.speed.analyzers import source
 from envkit.diagnose.speed.model import Slow
 from envkit.diagnose.speed.view import View
 from envkit.target.during import change
@@ -104,7 +105,7 @@ def oversubscription(view: View) -> Iterable[Slow]:
         gains.append(
             Gain(
                 fix=f"{best} threads for each process",
-                predicted=whatif.of_share(0.25 * share, 1.3 * share),
+                predicted=whatif.of_share(0.3 * share, 1.08 * share),
                 change=Change(name="threads", value=str(best)),
             )
         )
@@ -143,6 +144,7 @@ def oversubscription(view: View) -> Iterable[Slow]:
                 else ()
             ),
         ),
+        where=_set_by(view),
         confidence=0.8,
         gains=tuple(gains),
         fix=(
@@ -153,6 +155,15 @@ def oversubscription(view: View) -> Iterable[Slow]:
         ),
         folds=("too-many-workers",) if many_workers else (),
     )
+
+
+def _set_by(view: View) -> Where:
+    """The person's line that sets the number of threads."""
+    for file, text in view.files.items():
+        number = source.find(text, "set_num_threads", "set_intra_op_parallelism_threads", "setNumThreads")
+        if number is not None:
+            return Where(file=file, line=number, phase="setup")
+    return Where()
 
 
 def _alike(view: View) -> int:

@@ -12,7 +12,7 @@ from envkit.target.during import change
 
 LEAST = 0.10
 """Share of the time from which waiting is a cause: xprof and TraceML say moderate from 5 or 10 %."""
-WAITS = ("open", "read", "decode", "network", "sleep")
+WAITS = ("open", "load", "read", "decode", "network", "sleep")
 """Kinds of looks in which a thread may wait for something that is no CPU."""
 _PLAIN = 50e-6
 """Seconds for a sample that taking it out of an array and putting it beside others costs anyway."""

@@ -34,7 +34,7 @@ _OPENS = {
     "PIL/Image.py": ("open", "preinit"),
 }
 """Functions that open or look at files, by the end of a file's name."""
-_READS = {
+_LOADS = {
     "pathlib.py": ("read_bytes", "read_text"),
     "_local.py": ("read_bytes", "read_text"),
     "numpy/lib/npyio.py": ("*",),
@@ -60,9 +60,9 @@ _OPENING = frozenset((
     *("getsize", "walk", "glob", "iglob", "iterdir", "getmtime"),
 ))  # fmt: skip
 _READING = frozenset((
-    *("read", "readline", "readlines", "readinto", "read_bytes", "read_text", "fromfile", "memmap", "pread"),
-    *("preadv", "read_file"),
+    *("read", "readline", "readlines", "readinto", "pread", "preadv"),
 ))  # fmt: skip
+_LOADING = frozenset(("read_bytes", "read_text", "fromfile", "memmap", "read_file"))
 _DECODING = frozenset((
     *("imread", "read_image", "decode_file", "loadtxt", "genfromtxt", "read_csv", "read_parquet", "dcmread"),
     *("loadmat", "VideoCapture", "decode_image", "decode_jpeg"),
@@ -83,8 +83,8 @@ class Kinds:
     """Shares of the looks at the making of batches."""
 
     share: Mapping[str, float] = field(default_factory=dict)
-    """By kind: `open`, `read`, `decode` (read and unpacked in one call), `network`, `sleep`, `collate` (Python
-    values put together), `copy` (tensors put together), `work`: the rest."""
+    """By kind: `open`; `load`: open and read; `read`; `decode`: read and unpack; `network`; `sleep`;
+    `collate`: Python values are put together; `copy`: tensors are; `work`: the rest."""
     looks: int = 0
     lines: Mapping[str, Line] = field(default_factory=dict)
     """The person's dearest line of each kind; `""` = of all."""
@@ -206,7 +206,7 @@ def _library(frame: Frame) -> str:
     if frame.users:
         return ""
     path = "/" + frame.file.replace("\\", "/")
-    for table, name in ((_OPENS, "open"), (_READS, "read")):
+    for table, name in ((_OPENS, "open"), (_LOADS, "load")):
         for end, functions in table.items():
             if path.endswith("/" + end) and (functions == ("*",) or frame.function in functions):
                 return name
@@ -227,4 +227,6 @@ def _text(text: str, line: int) -> str:
         return "decode"
     if last & _OPENING:
         return "open"
-    return "read" if last & _READING or _LOADERS.intersection(names) else "work"
+    if last & _LOADING or _LOADERS.intersection(names):
+        return "load"
+    return "read" if last & _READING else "work"

@@ -15,13 +15,14 @@ from envkit.diagnose.speed.analyzers.wait_kinds import Kinds, kinds
 from envkit.diagnose.speed.model import Slow
 from envkit.diagnose.speed.view import Line, View
 
-_FROM = ("open", "read", "decode", "network")
-_FILES = ("open", "read")
+_FROM = ("open", "load", "read", "decode", "network")
+_FILES = ("open", "load", "read")
 _BLOCKED = 0.25
 """Part of the making without a CPU, from which it waits for something."""
 _READING = 0.4
 """Part of the looks that must have found it reading."""
-_OPENING = 0.1
+_OPENING = 0.2
+"""Part of these that must have found it opening files: one that stays open is no small file."""
 _DEVICE = 2e6
 """Bytes a second from a device, from which the page cache does not have the data."""
 _CACHE = 1.5e9
@@ -132,13 +133,11 @@ def small(view: View) -> Iterable[Slow]:
         return
     looks = found.kinds.of(*_FILES)
     calls = _calls_a_step(view)
-    if looks < _READING or calls is None:
+    if looks < _READING or calls is None or found.kinds.of("open", "load") < _OPENING * looks:
         return
     batch = view.settings.batch or (found.feed.loader.batch_size if found.feed is not None else None) or 1
     size = _bytes_a_call(view)
     if calls < max(8.0, _PER_SAMPLE * batch) or (size is not None and size > _SMALL):
-        return
-    if size is None and found.kinds.of("open") < _OPENING * looks:
         return
     share = found.saved(looks)
     if share < LEAST:

@@ -21,6 +21,7 @@ _QUEUED = 0.10
 _WITHOUT = 0.3
 """Part of their own time in which workers must have waited for one."""
 _FULL = 0.85
+_TOLD = 0.05
 _IN_USE = 0.7
 """Part of the CPUs below which nobody waits for one for long."""
 _SAVES = 0.08
@@ -50,8 +51,7 @@ def many(view: View) -> Iterable[Slow]:
     yield Slow(
         key="too-many-workers",
         share=share,
-        summary=f"{found.workers} data workers share {cpus:.3g} CPUs: the thread that trains waits for one "
-        f"{queued:.0%} of its time, a worker {_starved(found):.0%} of its own",
+        summary=f"{found.workers} data workers share {cpus:.3g} CPUs: {' and '.join(_waits(found, queued))}",
         evidence=(
             Evidence(what="num_workers", value=f"{found.workers} on {cpus:.3g} CPUs",
                      source="the DataLoader"),
@@ -73,6 +73,13 @@ def many(view: View) -> Iterable[Slow]:
         fix=(FixStep(say=f"num_workers={fewer}{' at ' + own.named(place) if place else ''}"),),
         folds=("dataloader-bound", "thread-oversubscription", "worker-restart"),
     )  # fmt: skip
+
+
+def _waits(found: Feed, queued: float) -> Iterable[str]:
+    if queued >= _TOLD:
+        yield f"the thread that trains waits for one {queued:.0%} of its time"
+    if _starved(found) >= _TOLD:
+        yield f"a worker waits for one {_starved(found):.0%} of its time"
 
 
 def _others(view: View, cpus: float) -> float:

@@ -1,95 +1,108 @@
-"""Changes of how models compute: under autocast, compiled, in another layout. For speed alone."""
+"""Changes of how models compute: under autocast, compiled, in another layout. For speed alone.
+
+They are made after the first step, which shows the modules that the script itself calls.
+"""
 
 import functools
+import importlib
 
 
 def autocast(torch, applied, value):
     """The forward pass of each outermost module under autocast; what it gives is float32 again."""
     half = getattr(torch, value or "bfloat16")
 
-    def around(module, call):
-        device = _device(module)
+    def change(module):
+        device = next(module.parameters()).device.type
         if torch.is_autocast_enabled(device):
-            return call()
-        applied("autocast")
-        with torch.autocast(device, dtype=half):
-            out = call()
-        return _mapped(out, lambda one: one.float() if one.dtype == half else one, torch)
+            return
+        plain = module.forward
 
-    _outermost(torch, around)
+        @functools.wraps(plain)
+        def forward(*args, **kwargs):
+            if torch.is_autocast_enabled(device):
+                return plain(*args, **kwargs)
+            with torch.autocast(device, dtype=half):
+                out = plain(*args, **kwargs)
+            return _mapped(out, lambda one: one.float() if one.dtype == half else one, torch)
+
+        module.forward = forward
+        applied("autocast")
+
+    _outermost(torch, change)
 
 
 def channels_last(torch, applied, value):
     """Images and filters with their channels innermost."""
-    done = set()
+    last = torch.channels_last
+
+    def is_last(one):
+        return one.is_contiguous(memory_format=last) and not one.is_contiguous()
 
     def convert(one):
-        return one.contiguous(memory_format=torch.channels_last) if one.dim() == 4 else one
+        return one.contiguous(memory_format=last) if one.dim() == 4 else one
 
-    def around(module, call):
-        if id(module) not in done:
-            done.add(id(module))
-            if any(one.dim() == 4 and not _is_last(torch, one) for one in module.parameters()):
-                applied("channels-last")
-                module.to(memory_format=torch.channels_last)
-        return call(convert)
+    def change(module):
+        filters = [one for one in module.parameters() if one.dim() == 4 and one.shape[2:] != (1, 1)]
+        if not filters or all(is_last(one) for one in filters):
+            return
+        plain = module.forward
 
-    _outermost(torch, around)
+        @functools.wraps(plain)
+        def forward(*args, **kwargs):
+            given = _mapped((args, kwargs), convert, torch)
+            return plain(*given[0], **given[1])
 
+        module.to(memory_format=last)
+        module.forward = forward
+        applied("channels-last")
 
-def _is_last(torch, one):
-    return one.is_contiguous(memory_format=torch.channels_last) and not one.is_contiguous()
+    _outermost(torch, change)
 
 
 def compiled(torch, applied, value):
-    """Each outermost module is compiled before its first call with gradients."""
-    done = set()
+    """Each outermost module is compiled."""
 
-    def around(module, call):
-        if id(module) not in done and torch.is_grad_enabled() and module.training:
-            done.add(id(module))
-            ready = hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
-            if not ready and any(True for _ in module.parameters()):
-                applied("compile")
-                module.compile(**({"mode": value} if value and value != "1" else {}))
-        return call()
+    def change(module):
+        if hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
+            return
+        module.compile(**({"mode": value} if value and value != "1" else {}))
+        applied("compile")
 
-    _outermost(torch, around)
+    _outermost(torch, change)
 
 
-def _outermost(torch, around):
-    """Have `around(module, call)` run calls of modules that no other module makes.
+def _outermost(torch, change):
+    """After the first step: change each module with weights that was called in it, by no other module.
 
-    call: runs it, its tensors changed by the function that it is given.
+    Until then every call of a module is seen; from then on nothing stands in the way of a compiler.
     """
     kind = torch.nn.Module
     plain = kind.__call__
     compiling = torch.compiler.is_compiling
-    depth = [0]
+    depth, found = [0], {}
 
     @functools.wraps(plain)
     def called(self, *args, **kwargs):
         if compiling() or depth[0]:
             return plain(self, *args, **kwargs)
-
-        def call(change=None):
-            if change is None:
-                return plain(self, *args, **kwargs)
-            given = _mapped((args, kwargs), change, torch)
-            return plain(self, *given[0], **given[1])
-
+        found[id(self)] = self
         depth[0] += 1
         try:
-            return around(self, call)
+            return plain(self, *args, **kwargs)
         finally:
             depth[0] -= 1
 
+    def after(optimizer, args, kwargs):
+        if kind.__call__ is not called:  # (a hook cannot take itself away while hooks run)
+            return
+        kind.__call__ = plain
+        for module in found.values():
+            if any(True for _ in module.parameters()):
+                change(module)
+        found.clear()
+
+    importlib.import_module("torch.optim.optimizer").register_optimizer_step_post_hook(after)
     kind.__call__ = called
-
-
-def _device(module):
-    """`cpu`, `cuda`: where its weights are."""
-    return next((one.device.type for one in module.parameters()), "cpu")
 
 
 def _mapped(value, change, torch):

@@ -84,19 +84,18 @@ def collection(torch, applied, value):
 
         gc.collect = collect
         return
-    done = []
+    done = [0]
 
     def after(optimizer, args, kwargs):
-        done.append(1)
-        if len(done) == _WARM:
-            handle.remove()
+        done[0] += 1
+        if done[0] == _WARM:
             gc.collect()
             gc.freeze()
             first, *rest = gc.get_threshold()
             gc.set_threshold(max(first, 50_000), *(max(one, 20) for one in rest))
             applied("gc")
 
-    handle = importlib.import_module("torch.optim.optimizer").register_optimizer_step_post_hook(after)
+    importlib.import_module("torch.optim.optimizer").register_optimizer_step_post_hook(after)
 
 
 def tf32(torch, applied, value):

@@ -22,7 +22,9 @@ class Models:
         guarded = self._speed.guarded("settings of Keras")
         trained = guarded(self._trained)
         weave.around(
-            trainer.TensorFlowTrainer, "make_train_function", after=lambda out, model, *_, **__: trained(model)
+            trainer.TensorFlowTrainer,
+            "make_train_function",
+            after=lambda out, model, *_, **__: trained(model),
         )
         for kind, source in adapters():
             known = guarded(self._given)
@@ -67,7 +69,11 @@ def autocast(model):
 
 def adapters():
     """(class, what it takes) of Keras' adapters of data that the script has in Python."""
-    from keras.src.trainers.data_adapters import array_data_adapter, generator_data_adapter, py_dataset_adapter
+    from keras.src.trainers.data_adapters import (
+        array_data_adapter,
+        generator_data_adapter,
+        py_dataset_adapter,
+    )
 
     return (
         (array_data_adapter.ArrayDataAdapter, "arrays"),

@@ -1,6 +1,6 @@
 """torch's data loaders, and how long the training waited for each of them.
 
-Loaders that are made at the same place with the same settings are one: some scripts make one each epoch.
+Loaders of the same place and settings, one after the other, are one: some scripts make one each epoch.
 """
 
 import sys
@@ -21,9 +21,13 @@ _SAYING = {"print", "open", "sleep", "input", "write", "info", "debug", "warning
 class Entry:
     """One loader. Counters are of this process."""
 
-    def __init__(self, number, fields):
+    def __init__(self, number, fields, key):
         self.number = number
         self.fields = fields
+        self.key = key
+        """What loaders have in common of which one comes after the other."""
+        self.loader = None
+        """The newest of them, as a weak reference."""
         self.batches = self.epochs = 0
         self.waited = self.first_waits = 0.0
         self.since = 0.0
@@ -65,7 +69,7 @@ class Loaders:
         self._guard = guard
         self._made = weakref.WeakKeyDictionary()
         """Where the loaders were made."""
-        self._entries = {}
+        self._entries = []
         self._known = weakref.WeakKeyDictionary()
         """Entries by loader."""
         self._newest = None
@@ -165,7 +169,7 @@ class Loaders:
         self._backwards = done
         if self._newest is not None:
             self._newest.newest += 1
-        for entry in self._entries.values():
+        for entry in self._entries:
             if entry.given:
                 entry.given = False
                 entry.trained += 1
@@ -174,19 +178,17 @@ class Loaders:
         entry = self._known.get(loader)
         if entry is None:
             fields = self._fields(loader)
-            key = (
-                str(fields["stack"] or id(loader)),
-                fields["workers"],
-                fields["batch_size"],
-                fields["dataset"],
-            )
-            entry = self._entries.get(key)
-            if entry is None:
-                if len(self._entries) >= _MOST:
-                    key, entry = list(self._entries.items())[-1]
-                else:
-                    entry = Entry(len(self._entries), fields)
-                self._entries[key] = entry
+            parts = "stack", "workers", "batch_size", "dataset", "length"
+            key = str([fields[one] for one in parts])
+            # Those that are there at once are several: a library may make them on one line.
+            gone = (one for one in self._entries if one.key == key and one.loader() is None)
+            entry = next(gone, None)
+            if entry is None and len(self._entries) < _MOST:
+                entry = Entry(len(self._entries), fields, key)
+                self._entries.append(entry)
+            elif entry is None:
+                entry = self._entries[-1]
+            entry.loader = weakref.ref(loader)
             self._known[loader] = entry
         return entry
 
@@ -212,7 +214,7 @@ class Loaders:
 
     def write(self):
         """Write the lines of those that were used since."""
-        entries = list(self._entries.values())
+        entries = list(self._entries)
         alone = not any(one.newest for one in entries)
         for entry in entries:
             state = entry.batches, entry.epochs, alone

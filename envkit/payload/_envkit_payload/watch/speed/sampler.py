@@ -142,8 +142,9 @@ class Looks:
     def _ask_soon(self):
         """For the next look the interpreter is asked for at once.
 
-        A thread that wants it asks only after 5 ms; until then another one that runs Python has mostly left it
-        by itself, in some operation of its framework: looks would show those and nothing of the Python between.
+        A thread that wants it asks only after 5 ms; until then another one that runs Python has mostly left
+        it by itself, in some operation of its framework: looks would show those and nothing of the Python
+        between.
         """
         usual = sys.getswitchinterval()
         self._usual = usual if usual > _INTERVAL else 0.0

@@ -140,7 +140,7 @@ class Speed:
             except Exception as error:
                 self._failed(name)(error)
         self.sampler.more.append(self.garbage.more)
-        if "torch" not in sys.modules:  # else torch's own sampler looks, as long as it may be torch that trains
+        if "torch" not in sys.modules:  # else torch's own sampler looks, as it may be torch that trains
             self._look()
         self.recorder.endings.append(self._end)
 

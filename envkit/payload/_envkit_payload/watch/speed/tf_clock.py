@@ -100,7 +100,7 @@ class Clock:
                 self._count = make(tf.constant(0, tf.int64), trainable=False, name="envkit_takes")
 
     def _beside(self, graph):
-        """Whether it is taken while a step may compute: one of several of a function, or as Keras' loop does."""
+        """Whether it is taken while a step may compute: one of several of a function, or in Keras' loop."""
         count = self._seen[id(graph)] = self._seen.get(id(graph), 0) + 1
         names = [type(one).__name__ for one in _outwards(graph)]
         return count > 1 or (names[0] == "CondBranchFuncGraph" and "WhileBodyFuncGraph" in names)
@@ -130,8 +130,8 @@ class Clock:
 def waited(taken, steps, before=0.0):
     """(end, seconds) of waiting for each batch.
 
-    taken: (begin, end, whether a step may have computed meanwhile) of each batch, in order. steps: instants at
-    which steps ended. before: the end of the batch before them.
+    taken: (begin, end, whether a step may have computed meanwhile) of each batch, in order. steps: instants
+    at which steps ended. before: the end of the batch before them.
     """
     found, place, newest = [], 0, 0.0
     for began, ended, beside in taken:

@@ -5,19 +5,9 @@ import time
 import weakref
 
 from .. import frames, weave
+from . import tf_stages
 
-_STAGES = (
-    ("ParallelMap", "map"), ("Map", "map"), ("MapAndBatch", "map"), ("ParallelBatch", "batch"),
-    ("Batch", "batch"), ("PaddedBatch", "batch"), ("Prefetch", "prefetch"), ("Cache", "cache"),
-    ("Shuffle", "shuffle"), ("ParallelInterleave", "interleave"), ("Interleave", "interleave"),
-    ("FlatMap", "flat_map"), ("Filter", "filter"), ("Repeat", "repeat"), ("TensorSlice", "tensors"),
-    ("TFRecord", "records"), ("TextLine", "lines"), ("Generator", "generator"),
-)  # fmt: skip
-_PARALLEL = ("ParallelMap", "ParallelInterleave", "ParallelBatch")
-_PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 _LOADERS = 32
-_MOST = 64
-"""Stages of a pipeline that are looked at."""
 
 
 class Pipelines:
@@ -98,7 +88,7 @@ class Pipelines:
         weave.around(kind, "get_next_as_optional", before=before, after=after, last=last)
 
     def _stamped(self, clock):
-        """What has TensorFlow's own functions note the time while a batch is taken in a graph, and no longer."""
+        """What has TensorFlow's own functions note the time while a batch is taken in a graph."""
         from tensorflow.python.ops import gen_dataset_ops
 
         names = "iterator_get_next", "iterator_get_next_as_optional"
@@ -160,13 +150,15 @@ class Pipelines:
     def _described(self, dataset):
         fields = {"number": len(self._all), "type": "tf.data", "batches": 0, "epochs": 0}
         fields["waited"] = fields["first_waits"] = 0.0
-        stages = list(_stages(dataset))
-        fields["options"] = _options(stages)
+        stages = list(tf_stages.stages(dataset))
+        fields["options"] = tf_stages.options(stages)
+        if tf_stages.made_ahead(dataset):
+            fields["options"]["prefetch_last"] = True
         fields["batch_size"] = next(
-            (size for one in stages if (size := _number(one, "_batch_size")) is not None), None
+            (size for one in stages if (size := tf_stages.number(one, "_batch_size")) is not None), None
         )
         fields["stack"] = next((made for one in stages if (made := self._made.get(one))), None) or []
-        fields["training"] = not _evaluates()
+        fields["training"] = not tf_stages.evaluates()
         fields["streams"] = "generator" in fields["options"]["stages"].split()
         sources = [one for one in stages if not one._inputs()]
         fields["dataset"] = type(sources[0]).__name__.strip("_") if sources else None
@@ -214,10 +206,16 @@ class Pipelines:
     def _goes(self, known, number):
         """What is done when an iterator is taken away: its threads end, and Keras' loop waits for them."""
 
+        phases, recorder = self._phases, self._recorder
+
         def told(_):
             self._gone.pop(number, None)
-            frame, phases = sys._getframe(1), self._phases
-            code = frame.f_code
+            try:
+                code = sys._getframe(1).f_code
+            except (ValueError, AttributeError, TypeError):  # the interpreter ends
+                return
+            if not recorder.on or recorder.over:
+                return
             if code.co_name == "fit" and code.co_filename.endswith("trainer.py") and phases.mine():
                 if self._ends is None and phases.now == "other":
                     self._ends = time.perf_counter(), known
@@ -243,92 +241,3 @@ class Pipelines:
             self._changed = False
             for known in self._all.values():
                 self._recorder("loader", **known)
-
-
-def _stages(dataset):
-    """A pipeline's data sets, the last one first."""
-    waiting, count = [dataset], 0
-    while waiting and count < _MOST:
-        one = waiting.pop(0)
-        count += 1
-        yield one
-        waiting += list(one._inputs())
-
-
-def _options(stages):
-    """Fields of `options`."""
-    kinds = [type(one).__name__.strip("_").replace("DatasetV2", "").replace("Dataset", "") for one in stages]
-    names, functions, python = [], [], []
-    for one, kind in zip(stages, kinds):
-        known = dict(_STAGES).get(kind)
-        wrapped = getattr(one, "_map_func", None)
-        function = getattr(wrapped, "_func", None)
-        code = getattr(function, "__code__", None)
-        if code is not None and code.co_filename.endswith("from_generator_op.py"):
-            known = "generator"
-        names.append(known or kind)
-        if code is not None and frames.is_users(code.co_filename):
-            place = "{}:{} {}".format(frames.path_of(code.co_filename), code.co_firstlineno, code.co_name)
-            functions.append(place)
-            if _calls_python(wrapped):
-                python.append(place)
-    maps = [kind for kind in kinds if kind in ("Map", "ParallelMap")]
-    return {
-        "stages": " ".join(names[::-1]),
-        "maps": len(maps),
-        "serial_maps": sum(
-            1 for one, kind in zip(stages, kinds) if kind == "Map" and _is_persons(one)
-        ),
-        "map_parallel": next(
-            (_number(one, "_num_parallel_calls") for one in stages if type(one).__name__ == "_ParallelMapDataset"),
-            None,
-        ),
-        "prefetch": next(
-            (_number(one, "_buffer_size") for one, kind in zip(stages, kinds) if kind == "Prefetch"), None
-        ),
-        "prefetch_last": _is_prefetched(kinds),
-        "cache": "Cache" in kinds,
-        "functions": "\n".join(functions),
-        "python": "\n".join(python),
-    }  # fmt: skip
-
-
-def _is_persons(dataset):
-    function = getattr(getattr(dataset, "_map_func", None), "_func", None)
-    code = getattr(function, "__code__", None)
-    return code is None or frames.is_users(code.co_filename)
-
-
-def _is_prefetched(kinds):
-    """Whether the pipeline ends by making batches ahead."""
-    kinds = [kind for kind in kinds if kind not in ("Options", "Repeat", "Take", "Skip")]
-    return bool(kinds) and kinds[0] == "Prefetch"
-
-
-def _calls_python(wrapped):
-    """Whether the function of a stage runs Python for each element."""
-    graph = getattr(getattr(wrapped, "function", None), "graph", None)
-    if graph is None:
-        return False
-    return any(one.type in _PYTHON for one in graph.get_operations())
-
-
-def _number(dataset, name):
-    value = getattr(dataset, name, None)
-    if value is None:
-        return None
-    try:
-        return int(value.numpy() if hasattr(value, "numpy") else value)
-    except (TypeError, ValueError, NotImplementedError):
-        return None
-
-
-def _evaluates():
-    """Whether Keras evaluates or predicts now."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        code = frame.f_code
-        if code.co_name in ("evaluate", "predict", "test_on_batch") and code.co_filename.endswith("trainer.py"):
-            return True
-        frame = frame.f_back
-    return False

@@ -1,7 +1,9 @@
 """Operations of number crunching in a step, from the shapes in its graph: forward and backward pass."""
 
-_PARTS = ("While", "StatelessWhile", "PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf", "Case",
-          "StatelessCase", "XlaWhile", "CudnnRNNV3")  # fmt: skip
+_PARTS = (
+    "While", "StatelessWhile", "XlaWhile", "PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf",
+    "Case", "StatelessCase", "CudnnRNNV3",
+)  # fmt: skip
 """Operations that hold others, or run them an unknown number of times."""
 _FILTER = {
     "Conv2D": 1, "Conv2DBackpropInput": 1, "Conv3D": 1, "Conv3DBackpropInputV2": 1,
@@ -60,7 +62,7 @@ def _product(one, kind):
         out = _shape(one.outputs[0])
         if first is None or out is None:
             return None
-        return out + [first[-2] if one.get_attr(turned) else first[-1]]
+        return [*out, first[-2] if one.get_attr(turned) else first[-1]]
     if kind == "Einsum":
         return _einsum(one)
     if "Conv2D" in kind or "Conv3D" in kind or "Conv2d" in kind:

@@ -1,7 +1,7 @@
 """The check that a traced training step gets: a few operations that look at loss and gradients.
 
-Loss, norm and time of each step go into a ring on the device, read from time to time. Where one is not finite a
-branch that otherwise never runs keeps the variables and the batch, before the update is made.
+Loss, norm and time of each step go into a ring on the device, read from time to time. Where one is not
+finite a branch that otherwise never runs keeps the variables and the batch, before the update is made.
 """
 
 import math
