@@ -15,7 +15,7 @@ APT_PACKAGES := gcc libc6-dev git make python3-venv chromium docker.io iptables 
 FAULTY := tests/snapshots/faulty-workstation.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-all lint unit docs record-gpu bench-doctor bench-hangs system-deps tensorflow libraries update-compat check-compat bench-ssh bench-merge bench-rivals bench-fuzz bench-overhead bench-overhead-keras bench-gemm bench-aa bench-nan bench-watch clean
+.PHONY: help demo test check-all lint unit docs record-gpu bench-doctor bench-hangs system-deps tensorflow libraries update-compat check-compat bench-ssh bench-merge bench-rivals bench-fuzz bench-overhead bench-overhead-keras bench-gemm bench-aa bench-nan bench-slow bench-watch clean
 
 help:  ## What there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -126,7 +126,12 @@ bench-nan: $(VENV)/.dev $(TORCH_VENV)/.ready $(TF_VENV)/.ready  ## How often dia
 	mkdir -p .cache
 	PYTHONPATH=. $(BIN)/python benchmarks/diagnose_nan.py --seeds 3,4 --sizes 600,900 --try 30 --results .cache/diagnose-nan.jsonl
 
+bench-slow: $(VENV)/.dev $(TORCH_VENV)/.ready $(TF_VENV)/.ready  ## How often diagnose names what slows the corpus's programs
+	mkdir -p .cache
+	PYTHONPATH=. $(BIN)/python benchmarks/diagnose_slow.py --seeds 3,4 --sizes 0.8,1.3 --results .cache/diagnose-slow.jsonl
+
 bench-watch: $(VENV)/.dev $(TORCH_VENV)/.ready $(TF_VENV)/.ready  ## What watching costs, beside anomaly mode and others
+	PYTHONPATH=. $(BIN)/python benchmarks/diagnose_overhead_within.py --python $(TORCH_VENV)/bin/python
 	PYTHONPATH=. $(BIN)/python benchmarks/diagnose_overhead.py --python $(TORCH_VENV)/bin/python --rounds 8
 	PYTHONPATH=. $(BIN)/python benchmarks/diagnose_overhead_keras.py --python $(TF_VENV)/bin/python --runs 12
 

@@ -51,7 +51,7 @@ def perform(ask: Ask) -> None:
     kept = told.keep(recording, ask)
     diagnosis, patches = judged(
         recording.processes, recording.script, recording.sources,
-        memory=recording.memory, conditions=recording.conditions,
+        memory=recording.memory, conditions=recording.conditions, ceiling=recording.ceiling,
     )  # fmt: skip
     diagnosis, patches = wanted(diagnosis, patches, ask.only)
     diagnosis = _sped(diagnosis, recording, run, ask)
@@ -108,11 +108,15 @@ def _run(ask: Ask) -> tuple[Recording, Ended, FirstRun | None]:
 
 
 def _run_here(ask: Ask) -> tuple[Recording, Ended, FirstRun]:
+    import os
+    from dataclasses import replace
+
     from envkit.core.machine import Machine
     from envkit.diagnose import launch, rerun
     from envkit.diagnose.attend import Attendant
     from envkit.diagnose.command import command
     from envkit.diagnose.read import read
+    from envkit.diagnose.speed import ceiling
     from envkit.target.locate import locate
     from envkit.target.sampler import Sampler
 
@@ -137,7 +141,13 @@ def _run_here(ask: Ask) -> tuple[Recording, Ended, FirstRun]:
         traces = read(folder)
         if not _is_interrupt(ended) and ask.only != "speed":
             traces = rerun.followed(run, traces, say)
-    return recorded(argv, traces, ended, memory, conditions=conditions), ended, run
+    seen = recorded(argv, traces, ended, memory, conditions=conditions)
+    # It takes some seconds, so that only who asks for the speed waits for it.
+    if ended.code == 0 and (ask.only == "speed" or (ask.tries is not None and ask.only != "faults")):
+        is_python = os.path.basename(argv[0]).startswith("python")
+        python = argv[0] if is_python else locate(machine, ask.python).executable
+        seen = replace(seen, ceiling=ceiling.after(machine, python, traces, conditions))
+    return seen, ended, run
 
 
 def recorded(

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from envkit.core.threads import start_deaf
+
 _MAX_OUTPUT = 32 << 20
 """Bytes kept of each stream; the rest is read and dropped."""
 _GRACE = 0.2
@@ -167,7 +169,7 @@ class Conversation:
         self._errors = bytearray()
         self._write_lock = threading.Lock()
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
-        self._reader.start()
+        start_deaf(self._reader)
 
     def _read_errors(self) -> None:
         assert self._child.stderr is not None

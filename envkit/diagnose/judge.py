@@ -17,6 +17,7 @@ from envkit.diagnose.memory import MemoryUse
 from envkit.diagnose.model import DiagnosedCause, Diagnosis, Overhead, ScriptEnd, ScriptError
 from envkit.diagnose.patch import Patch, patch
 from envkit.diagnose.patch_sizes import fitted
+from envkit.diagnose.speed.model import MachineCeiling
 from envkit.diagnose.speed.verdict import speed
 from envkit.diagnose.trace import Trace
 from envkit.target.conditions import Conditions
@@ -34,13 +35,15 @@ def judge(
     *,
     memory: MemoryUse | None = None,
     conditions: Conditions | None = None,
+    ceiling: MachineCeiling | None = None,
 ) -> Diagnosis:
     """What is wrong with a run; verdict `unknown` when nothing of it was seen.
 
     files: the text of the person's own files, by the path that the trace has, as far as they could be read.
-    memory: of the script while it ran. conditions: of the machine meanwhile.
+    memory: of the script while it ran. conditions: of the machine meanwhile. ceiling: what it gave
+    afterwards.
     """
-    return judged(traces, script, files, memory=memory, conditions=conditions)[0]
+    return judged(traces, script, files, memory=memory, conditions=conditions, ceiling=ceiling)[0]
 
 
 def judged(
@@ -50,6 +53,7 @@ def judged(
     *,
     memory: MemoryUse | None = None,
     conditions: Conditions | None = None,
+    ceiling: MachineCeiling | None = None,
 ) -> tuple[Diagnosis, tuple[Patch | None, ...]]:
     """`judge`, with the changed file of each cause where it is known how to mend it."""
     looks = ANALYZERS if script.exit_code == 0 else (*ANALYZERS, crash)
@@ -67,7 +71,8 @@ def judged(
     diagnosis = Diagnosis(
         verdict=_verdict(bool(kept) or tripped, script, traces),
         causes=tuple(_cause(one, change) for one, change in zip(kept, patches, strict=True)),
-        tripped=tripped, speed=speed(traces, files, conditions), script=script, overhead=_overhead(traces),
+        tripped=tripped, script=script, overhead=_overhead(traces),
+        speed=speed(traces, files, conditions, ceiling),
     )  # fmt: skip
     return diagnosis, patches
 

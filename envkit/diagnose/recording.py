@@ -13,7 +13,7 @@ from envkit.core.redact import Identity, saved, secrets
 from envkit.core.text import encodable
 from envkit.diagnose.memory import MemoryUse
 from envkit.diagnose.model import ScriptEnd
-from envkit.diagnose.speed.model import Ceiling
+from envkit.diagnose.speed.model import MachineCeiling
 from envkit.diagnose.trace import Trace
 from envkit.target.conditions import Conditions
 
@@ -44,7 +44,7 @@ class Recording:
     memory: MemoryUse | None = None
     conditions: Conditions | None = None
     """What the machine was like meanwhile."""
-    ceiling: Ceiling | None = None
+    ceiling: MachineCeiling | None = None
     """What it gave right after the run, where that was measured."""
     files: tuple[SourceFile, ...] = ()
     schema: str = "envkit.trace/1"

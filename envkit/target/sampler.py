@@ -10,13 +10,13 @@ Whatever cannot be read is None, and `Conditions.trouble` says why. No driver th
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
 
 from envkit.core.machine import Machine
+from envkit.core.threads import start_deaf
 from envkit.target.conditions import Conditions, Moment
 from envkit.target.sampler_gpus import GpuWatch
 from envkit.target.sampler_host import Host
@@ -58,12 +58,7 @@ class Sampler:
 
     def __enter__(self) -> Sampler:
         self._gpus = GpuWatch(self._machine)
-        # The thread hears no signal: who waits for one in another thread would miss it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            self._thread.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        start_deaf(self._thread)
         return self
 
     def __exit__(

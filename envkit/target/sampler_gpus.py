@@ -13,6 +13,7 @@ import msgspec
 from envkit.core.machine import Machine
 from envkit.core.proc import Conversation
 from envkit.core.text import one_line
+from envkit.core.threads import start_deaf
 from envkit.facts import nvml_watch
 from envkit.facts.probes.nvml import child_argv
 from envkit.target.conditions import GpuFacts, GpuMoment
@@ -74,7 +75,7 @@ class GpuWatch:
             self._trouble[f"the GPUs were not sampled: {error}"] = None
             return
         self._open = True
-        threading.Thread(target=self._listen, args=(self._child,), daemon=True).start()
+        start_deaf(threading.Thread(target=self._listen, args=(self._child,), daemon=True))
 
     @property
     def facts(self) -> tuple[GpuFacts, ...]:

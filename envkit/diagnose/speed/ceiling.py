@@ -13,7 +13,7 @@ from envkit.core.machine import Machine
 from envkit.core.proc import run
 from envkit.diagnose.speed import quiet
 from envkit.diagnose.speed.analyzers.ceilings import precision
-from envkit.diagnose.speed.model import Ceiling
+from envkit.diagnose.speed.model import MachineCeiling
 from envkit.diagnose.speed.view import View
 from envkit.diagnose.trace import Trace
 from envkit.target import payload
@@ -54,7 +54,7 @@ def job(traces: Sequence[Trace], conditions: Conditions | None) -> dict[str, Any
     }
 
 
-def measure(machine: Machine, python: str, asked: Mapping[str, Any]) -> Ceiling | None:
+def measure(machine: Machine, python: str, asked: Mapping[str, Any]) -> MachineCeiling | None:
     """Run it; None where nothing was measured. python: the interpreter that ran the script."""
     call = payload.command(
         machine, python, ("ceiling", "--job", json.dumps(dict(asked))), name="ceiling", limit=_LIMIT
@@ -65,7 +65,7 @@ def measure(machine: Machine, python: str, asked: Mapping[str, Any]) -> Ceiling 
     for line in payload.lines(run(call).stdout):
         if line["kind"] == "ceiling":
             try:
-                found = msgspec.convert(line, Ceiling)
+                found = msgspec.convert(line, MachineCeiling)
             except msgspec.ValidationError:
                 return None
             return found if found.rates else None
@@ -74,7 +74,7 @@ def measure(machine: Machine, python: str, asked: Mapping[str, Any]) -> Ceiling 
 
 def after(
     machine: Machine, python: str, traces: Sequence[Trace], conditions: Conditions | None
-) -> Ceiling | None:
+) -> MachineCeiling | None:
     """Measured where the run asks for it, else None."""
     asked = job(traces, conditions)
     return None if asked is None else measure(machine, python, asked)

@@ -31,7 +31,7 @@ class Slow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ceiling:
+class MachineCeiling:
     """What the machine gave right after the run: the same framework, device and number of threads."""
 
     rates: dict[str, float] = field(default_factory=dict)

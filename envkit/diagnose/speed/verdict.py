@@ -9,7 +9,7 @@ from envkit.causes import catalogue
 from envkit.diagnose.model import Gain, Pace, Part, Slowness, Speed
 from envkit.diagnose.speed import quiet, stragglers
 from envkit.diagnose.speed.analyzers import ANALYZERS
-from envkit.diagnose.speed.model import Slow
+from envkit.diagnose.speed.model import MachineCeiling, Slow
 from envkit.diagnose.speed.view import NAMES, View
 from envkit.diagnose.trace import Trace
 from envkit.stats import median, quantile
@@ -25,7 +25,10 @@ _WORK = ("forward", "backward", "optimizer")
 
 
 def speed(
-    traces: Sequence[Trace], files: Mapping[str, str], conditions: Conditions | None = None
+    traces: Sequence[Trace],
+    files: Mapping[str, str],
+    conditions: Conditions | None = None,
+    ceiling: MachineCeiling | None = None,
 ) -> Speed | None:
     """Where the time of a run went; None where nothing was trained."""
     trained = [one for one in traces if one.steps.ended]
@@ -33,7 +36,7 @@ def speed(
         return None
     ranks = stragglers.ranks(trained)
     trace = stragglers.culprit(trained) or trained[0]
-    view = View(trace=trace, traces=traces, conditions=conditions, files=files)
+    view = View(trace=trace, traces=traces, conditions=conditions, files=files, ceiling=ceiling)
     found = Speed(primary=None, parts=parts(view), pace=pace(view), ranks=ranks, blind=view.speed.blind)
     if not view.enough:
         seconds = f"{len(view.durations)} steps in {view.seconds:.1f} s after the first ones"

@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
-from envkit.diagnose.speed.model import Ceiling
+from envkit.diagnose.speed.model import MachineCeiling
 from envkit.diagnose.speed.trace import Frame, Loader, Moment, Sample, Settings, SpeedTrace
 from envkit.diagnose.trace import Trace
 from envkit.stats import median
@@ -57,7 +58,7 @@ class View:
     """Of all processes."""
     conditions: Conditions | None = None
     files: Mapping[str, str] = field(default_factory=dict)
-    ceiling: Ceiling | None = None
+    ceiling: MachineCeiling | None = None
     """What the machine gave right after the run, where that was measured."""
 
     @property
@@ -198,7 +199,9 @@ class View:
         known = [(one.at, value) for one in self.moments if (value := getattr(one, name)) is not None]
         if len(known) < 2 or known[-1][0] <= known[0][0]:
             return None
-        return float((known[-1][1] - known[0][1]) / (known[-1][0] - known[0][0]))
+        # What children used is summed over those that live: a sum falls when one ends.
+        went = sum(max(0, after - before) for (_, before), (_, after) in pairwise(known))
+        return float(went / (known[-1][0] - known[0][0]))
 
     @cached_property
     def losses(self) -> tuple[float | None, ...]:

@@ -15,7 +15,7 @@ from envkit.diagnose.speed.analyzers.few_threads import too_few_threads
 from envkit.diagnose.speed.analyzers.optimiser import slow_optimizer
 from envkit.diagnose.speed.analyzers.tiny import launch_bound
 from envkit.diagnose.speed.analyzers.work import work
-from envkit.diagnose.speed.model import Ceiling, Slow
+from envkit.diagnose.speed.model import MachineCeiling, Slow
 from envkit.diagnose.speed.verdict import folded
 from envkit.diagnose.speed.view import View
 from tests.diagnose.speed.views import SCRIPT, loader, view
@@ -395,7 +395,7 @@ def large(**more: Any) -> View:
 
 
 def test_compute_bound_says_how_near_the_ceiling() -> None:
-    seen = replace(large(), ceiling=Ceiling(rates={"fp32": 80e9, "bf16": 160e9}, threads=2))
+    seen = replace(large(), ceiling=MachineCeiling(rates={"fp32": 80e9, "bf16": 160e9}, threads=2))
     slow = one(compute.bound(seen))
     assert "50 GFLOP/s" in slow.summary and "62%" in slow.summary
     gains = {gain.change.name: gain for gain in slow.gains if gain.change is not None}
@@ -405,12 +405,12 @@ def test_compute_bound_says_how_near_the_ceiling() -> None:
 
 
 def test_a_ceiling_that_was_disturbed_says_nothing() -> None:
-    slow = one(compute.bound(replace(large(), ceiling=Ceiling(rates={"fp32": 30e9}))))
+    slow = one(compute.bound(replace(large(), ceiling=MachineCeiling(rates={"fp32": 30e9}))))
     assert "%" not in slow.summary.partition("own work")[2]
 
 
 def test_no_word_of_bf16_where_it_is_no_faster() -> None:
-    seen = replace(large(), ceiling=Ceiling(rates={"fp32": 80e9, "bf16": 70e9}))
+    seen = replace(large(), ceiling=MachineCeiling(rates={"fp32": 80e9, "bf16": 70e9}))
     names = [gain.change.name for gain in one(compute.bound(seen)).gains if gain.change is not None]
     assert "autocast" not in names
 
@@ -421,11 +421,11 @@ def test_no_verdict_where_something_else_takes_the_time() -> None:
 
 def test_other_gpus_by_published_figures() -> None:
     seen = large(settings={"device": "cuda", "autocast": "bfloat16"})
-    seen = replace(seen, ceiling=Ceiling(rates={"bf16": 200e12}, device="NVIDIA A100-SXM4-80GB"))
+    seen = replace(seen, ceiling=MachineCeiling(rates={"bf16": 200e12}, device="NVIDIA A100-SXM4-80GB"))
     steps = [step.say for step in one(compute.bound(seen)).fix]
     assert any(text.startswith("NVIDIA B200: matrix products 6.4 times as fast") for text in steps)
     slice_of_it = "NVIDIA A100-SXM4-80GB MIG 1g.10gb"
-    unknown = replace(seen, ceiling=Ceiling(rates={"bf16": 200e12}, device=slice_of_it))
+    unknown = replace(seen, ceiling=MachineCeiling(rates={"bf16": 200e12}, device=slice_of_it))
     assert not one(compute.bound(unknown)).fix
 
 

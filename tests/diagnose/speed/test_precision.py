@@ -22,7 +22,7 @@ from envkit.diagnose.speed.analyzers.compiled import recompiles
 from envkit.diagnose.speed.analyzers.denormals import denormals
 from envkit.diagnose.speed.analyzers.layout import memory_format, unaligned
 from envkit.diagnose.speed.analyzers.precision import too_wide
-from envkit.diagnose.speed.model import Ceiling, Slow
+from envkit.diagnose.speed.model import MachineCeiling, Slow
 from envkit.diagnose.speed.trace import Compilation
 from envkit.diagnose.speed.view import View
 from tests.diagnose.speed.test_compute import large, one
@@ -73,7 +73,7 @@ def test_float64_of_tiny_operations_costs_nothing() -> None:
 
 
 def test_measured_ratio_is_used() -> None:
-    seen = replace(double(), ceiling=Ceiling(rates={"fp64": 40e9, "fp32": 44e9}))
+    seen = replace(double(), ceiling=MachineCeiling(rates={"fp64": 40e9, "fp32": 44e9}))
     slow = one(too_wide(seen))
     assert slow.share < 0.2
     assert any("1.1 times as fast" in row.value for row in slow.evidence)
@@ -81,7 +81,7 @@ def test_measured_ratio_is_used() -> None:
 
 def test_measured_as_no_faster() -> None:
     """As a disturbed measurement has it: nothing is lost by it, and nothing gained."""
-    slow = one(too_wide(replace(double(), ceiling=Ceiling(rates={"fp64": 40e9, "fp32": 30e9}))))
+    slow = one(too_wide(replace(double(), ceiling=MachineCeiling(rates={"fp64": 40e9, "fp32": 30e9}))))
     assert 0.0 <= slow.share < 0.05 and slow.gains[0].predicted is not None
     assert 0.0 <= slow.gains[0].predicted[0] <= slow.gains[0].predicted[1]
 
@@ -157,7 +157,7 @@ def test_compilation_of_something_else_is_none_of_it() -> None:
 
 def tiny_numbers(part: float | None, factor: float | None, **told: Any) -> View:
     seen = large(settings={"denormals": part, **told})
-    return replace(seen, ceiling=Ceiling(rates={"fp32": 80e9}, denormal=factor))
+    return replace(seen, ceiling=MachineCeiling(rates={"fp32": 80e9}, denormal=factor))
 
 
 def test_denormals_where_the_cpu_is_slow_with_them() -> None:
@@ -179,7 +179,7 @@ def test_denormals_that_cost_nothing(seen: View) -> None:
 
 def on_gpu(name: str = "NVIDIA H100 80GB HBM3", **told: Any) -> View:
     seen = large(settings={"device": "cuda", "tf32": False, "matmul_precision": "highest", **told})
-    return replace(seen, ceiling=Ceiling(rates={"fp32": 50e12}, device=name))
+    return replace(seen, ceiling=MachineCeiling(rates={"fp32": 50e12}, device=name))
 
 
 def test_float32_products_on_a_gpu_with_tf32() -> None:
@@ -213,7 +213,7 @@ def test_the_same_settings_on_a_cpu_are_none_of_it() -> None:
     told = {"autocast": "bfloat16", "channels_last": False, "tf32": False, "shapes": ((50257, 768),)}
     seen = large(settings=told, samples=[("other", CONV, 0.3)])
     assert not [*memory_format(seen), *unaligned(seen)]
-    single = replace(large(), ceiling=Ceiling(rates={"fp32": 80e9, "tf32": 800e9}, device="NVIDIA H100"))
+    single = replace(large(), ceiling=MachineCeiling(rates={"fp32": 80e9, "tf32": 800e9}, device="NVIDIA H100"))
     assert not list(too_wide(single))
 
 
@@ -244,7 +244,7 @@ _SETTINGS = st.fixed_dictionaries({
     "compiled": st.sampled_from([None, True, False]),
 })  # fmt: skip
 _CEILING = st.none() | st.builds(
-    Ceiling,
+    MachineCeiling,
     rates=st.dictionaries(
         st.sampled_from(["fp64", "fp32", "tf32", "bf16"]), st.floats(1e9, 1e15), max_size=4
     ),
@@ -259,7 +259,7 @@ _CEILING = st.none() | st.builds(
 )  # fmt: skip
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 def test_on_a_cpu_no_cause_of_a_gpu(
-    told: dict[str, Any], measured: Ceiling | None, step: float, parts: tuple[float, ...], conv: float
+    told: dict[str, Any], measured: MachineCeiling | None, step: float, parts: tuple[float, ...], conv: float
 ) -> None:
     """Whatever the settings and the times are; and all figures are within their bounds."""
     wait, backward, optimizer = (part * step for part in parts)
@@ -330,7 +330,7 @@ def test_no_framework_no_ceiling() -> None:
 
 
 def test_it_is_kept_in_the_recording(tmp_path: Path) -> None:
-    kept = Ceiling(rates={"fp32": 8e10}, threads=2, node=7e-6, denormal=1.0)
+    kept = MachineCeiling(rates={"fp32": 8e10}, threads=2, node=7e-6, denormal=1.0)
     recording = Recording(
         command="python train.py", processes=(), script=ScriptEnd(exit_code=0, signal=None), ceiling=kept
     )

@@ -66,6 +66,7 @@ def main():
     parser.add_argument("--healthy", action="store_true")
     args = parser.parse_args()
     torch.manual_seed(args.seed)
+    torch.set_num_threads(1)  # a forked worker hangs in OpenMP where its parent has a pool of threads
     side = max(32, int(96 * args.size**0.5) // 4 * 4)
     loader = DataLoader(
         Frames(640, side, args.seed),

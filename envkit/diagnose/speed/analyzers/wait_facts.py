@@ -110,7 +110,8 @@ def _firsts(view: View, loader: Loader) -> tuple[float, float, float | None]:
     if loader.length and loader.batch_size and loader.epochs < 2:
         per_epoch = max(per_epoch, loader.length / loader.batch_size)
     epochs = max(0.0, loader.epochs - 1.0)  # the first one begins before the steady steps
-    if not loader.workers:  # the first batch is made as every other one
+    # Without workers, and where they stay, the first batch is made as every other one.
+    if not loader.workers or loader.persistent:
         return 0.0, epochs, per_epoch
     mean = loader.first_waits / loader.epochs
     later = min(mean * epochs, loader.first_waits)
