@@ -44,8 +44,8 @@ def many(view: View) -> Iterable[Slow]:
     if (queued < _QUEUED and starved < _WITHOUT) or busy(view) < _IN_USE:
         return
     least, most = _with(found, fewer, queued)
-    # Workers that share a CPU also take more of it for the same batch: switches, caches, threads that spin. What
-    # that adds up to cannot be told from here; at the most, what was waited for goes with the workers too many.
+    # Workers that share a CPU also take more of it for the same batch: switches, caches, threads that spin.
+    # What that adds up to cannot be told from here; at the most, waiting goes with the workers too many.
     spare = min(0.8, (found.wait + queued) * (1 - cpus / found.workers))
     least = min(least, found.step * (1 - spare))
     share = max(0.0, 1 - (least + most) / 2 / found.step)
