@@ -30,7 +30,7 @@ _MOST = 256 << 20
 
 def run_in_image(ask: Ask) -> tuple[Recording, Ended]:
     """Run it there, as it would run without envkit. Raises EngineError, TargetAbsentError, UsageError."""
-    from envkit.cli.diagnose_perform import recorded, say
+    from envkit.cli.diagnose_perform import meanwhile, recorded
     from envkit.core.foreground import Ended
     from envkit.core.machine import Machine
     from envkit.diagnose.attend import Attendant
@@ -46,7 +46,7 @@ def run_in_image(ask: Ask) -> tuple[Recording, Ended]:
         ask.command, lambda: _python(engine, image, ask.python), asked=ask.python is not None, elsewhere=True
     )
     with tempfile.TemporaryDirectory(prefix="envkit-trace-", ignore_cleanup_errors=True) as folder:
-        attendant = Attendant(Machine.here(), folder, say)
+        attendant = Attendant(Machine.here(), folder, meanwhile())
         try:
             result = engine.attend(_what(ask, engine, image, argv, folder))
             ended = _ended(result, image)

@@ -13,6 +13,8 @@ from envkit.cli.diagnose_options import Ask, Whose
 from envkit.core.errors import EnvkitError, ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from envkit.core.foreground import Ended
     from envkit.diagnose.memory import MemoryUse
     from envkit.diagnose.model import Diagnosis
@@ -125,11 +127,8 @@ def _run_here(ask: Ask) -> tuple[Recording, Ended, FirstRun]:
     seconds = None if ask.said_seconds is None else str(ask.said_seconds)
     run = rerun.first(argv, machine.env, tried=ask.tries is not None, seconds=seconds, anyway=ask.anyway)
     with tempfile.TemporaryDirectory(prefix="envkit-trace-", ignore_cleanup_errors=True) as folder:
-        # A stderr that goes to a file is the script's own until it ends.
         with Sampler(machine) as sampler:
-            attendant = Attendant(
-                machine, folder, say if sys.stderr.isatty() else _nothing, follow=sampler.follow
-            )
+            attendant = Attendant(machine, folder, meanwhile(), follow=sampler.follow)
             ended = launch.start(
                 launch.Launch(argv=argv, folder=folder, try_seconds=ask.try_seconds, stop=ask.stop),
                 run.environment,
@@ -180,8 +179,9 @@ def say(text: str) -> None:
         pass
 
 
-def _nothing(text: str) -> None:
-    """Where nobody looks meanwhile."""
+def meanwhile() -> Callable[[str], None]:
+    """`say`, for a terminal: a stderr that goes to a file is the script's own until it ends."""
+    return say if sys.stderr.isatty() else lambda text: None
 
 
 def _folder() -> str:

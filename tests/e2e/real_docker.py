@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.coverage_notes import require
 from tests.e2e.test_docker_engine import DOCKERD, engine
+from tests.payload.targets import torch_python
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache"
@@ -23,6 +24,7 @@ TORCH = "2.13.0"
 PYTHON = "3.11"
 """The one of Debian bookworm."""
 BASE = "envkit-test/base:bookworm"
+TORCH_IMAGE = "envkit-test/bench-torch:1"
 _DEBOOTSTRAP = shutil.which("debootstrap") or shutil.which("debootstrap", path="/usr/sbin")
 _SLIM = """path-exclude /usr/share/doc/*
 path-exclude /usr/share/info/*
@@ -152,3 +154,15 @@ def layers(docker: Docker, image: str) -> Iterator[bytes]:
         while piece := child.stdout.read(1 << 20):
             yield rest + piece
             rest = piece[-4096:]
+
+
+def torch_image(docker: Docker) -> str:
+    """The base with the torch of the tests, which is for the same Python."""
+    site = Path(torch_python()).parents[1] / "lib" / f"python{PYTHON}" / "site-packages"
+    require(f"torch for Python {PYTHON} in .venv-torch", (site / "torch").is_dir())
+    if docker("image", "inspect", TORCH_IMAGE, check=False).returncode != 0:
+        container = docker("create", base_image(docker), "true").stdout.strip()
+        docker("cp", str(site), f"{container}:/opt/torch")
+        docker("commit", "--change", "ENV PYTHONPATH=/opt/torch", container, TORCH_IMAGE)
+        docker("rm", container)
+    return TORCH_IMAGE

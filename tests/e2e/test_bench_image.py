@@ -13,12 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.coverage_notes import require
-from tests.e2e.real_docker import PYTHON, Docker, base_image, docker_engine
-from tests.payload.targets import torch_python
+from tests.e2e.real_docker import PYTHON, Docker, base_image, docker_engine, torch_image
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.torch]
-IMAGE = "envkit-test/bench-torch:1"
 SHORT = ("--quick", "--repeat", "1", "--seconds", "0.2", "--json")
 
 
@@ -34,16 +31,8 @@ def base(docker: Docker) -> str:
 
 
 @pytest.fixture(scope="module")
-def image(docker: Docker, base: str) -> str:
-    """The base with the torch of the tests, which is for the same Python."""
-    site = Path(torch_python()).parents[1] / "lib" / f"python{PYTHON}" / "site-packages"
-    require(f"torch for Python {PYTHON} in .venv-torch", (site / "torch").is_dir())
-    if docker("image", "inspect", IMAGE, check=False).returncode != 0:
-        container = docker("create", base, "true").stdout.strip()
-        docker("cp", str(site), f"{container}:/opt/torch")
-        docker("commit", "--change", "ENV PYTHONPATH=/opt/torch", container, IMAGE)
-        docker("rm", container)
-    return IMAGE
+def image(docker: Docker) -> str:
+    return torch_image(docker)
 
 
 def command(*arguments: str) -> list[str]:

@@ -76,9 +76,9 @@ def frameworks(recorder):
 def _torch(torch, recorder):
     try:
         with stdlib.Only():
-            from . import torch_watch
+            from . import torch_install
 
-        torch_watch.install(torch, recorder)
+        torch_install.install(torch, recorder)
     except Exception as error:
         recorder.fault("install", error)
 

@@ -6,24 +6,17 @@ and read some steps later. A step ends with an optimiser's update; in a script t
 hand, with the backward pass.
 """
 
-import importlib
 import math
 import time
 import weakref
 
-from . import frames, patches, signals, stop, weave
+from . import frames, signals
 from .closures import closure_of
-from .copies.timetravel import Travel
-from .ending import unlearned
-from .rerun import again
 from .rows.loader import Indices
-from .speed import trial as speed_trial
 from .speed.phases import Phases
 from .speed.torch_speed import Speed
-from .tier0 import fast as tier0_fast
 from .tier0 import ring as tier0_ring
 from .tier0 import scaler as tier0_scaler
-from .tier0 import schedules
 from .tier0.doubt import Doubt
 from .tier0.evaluation import Evaluation
 from .tier0.governor import Governor
@@ -31,6 +24,7 @@ from .tier0.made import Made
 from .tier0.norms import Norms
 from .tier0.ring import Ring
 from .tier0.steps import Course, written
+from .tier0.trips import Trips
 from .tier0.unseen import Unseen
 from .tier0.wide import Wide
 
@@ -39,60 +33,7 @@ _UNSEEN, _NO_MORE = 64, 1024
 made an update, one whose optimiser did."""
 
 
-def install(torch, recorder):
-    """Watch what this process trains with torch from now on."""
-    start = time.thread_time()
-    if speed_trial.wanted():
-        travel = None  # steps are timed, and nothing else
-    elif again.plan() is not None:
-        travel = again.Again(torch, recorder)
-    else:
-        travel = Travel(torch, recorder)
-    watch = Watch(torch, recorder, travel)
-    recorder("framework", name="torch", version=str(torch.__version__))
-    optimizer = importlib.import_module("torch.optim.optimizer")
-    hooks = tier0_fast.hooks(torch, watch)
-    patches.keep(optimizer.register_optimizer_step_pre_hook(hooks.before_step))
-    patches.keep(optimizer.register_optimizer_step_post_hook(hooks.after_step))
-    weave.around(
-        torch.autograd,
-        "backward",
-        before=hooks.backward,
-        after=hooks.backward_done,
-        last=hooks.backward_over,
-    )
-    weave.around(torch.autograd, "grad", before=hooks.grad, last=hooks.backward_over)
-    _wrap_optimizer(optimizer.Optimizer, watch)
-    _wrap_clip(torch, watch)
-    schedules.install(torch, watch, recorder)
-    tier0_scaler.install(torch, watch)
-    watch.evaluation.install(watch)
-    unlearned.install(torch, watch.gave_up)
-    recorder.endings.append(watch.end)
-    never_compiled = Unseen(torch).never_compiled
-    if speed_trial.wanted():
-        speed_trial.torch(torch, watch)
-    elif again.plan() is not None:
-        travel.begin(watch)
-    else:
-        watch.speed.install(never_compiled)
-    for hook in weave.hooks:
-        never_compiled(hook)
-    watch.governor.install += time.thread_time() - start
-
-
-def _wrap_optimizer(kind, watch):
-    made = watch.guarded(watch.optimizer_made)
-    weave.around(kind, "__init__", after=lambda out, optimizer, *_: made(optimizer))
-
-
-def _wrap_clip(torch, watch):
-    """The norm that the script itself takes of its gradients costs nothing."""
-    clipped = watch.guarded(watch.clipped)
-    weave.around(torch.nn.utils.clip_grad, "clip_grad_norm_", after=lambda norm, *_: clipped(norm))
-
-
-class Watch:
+class Watch(Trips):
     """What was seen so far in this process. step: steps that are done."""
 
     def __init__(self, torch, recorder, travel):
@@ -409,66 +350,6 @@ class Watch:
         if ordinary:
             self.full_at = self.step + self.governor.stride(len(self.optimizers)) - 1
         self.plain = ordinary and self.full_at > self.step
-
-    def _weights(self, optimizer):
-        """An update with bad gradients is a fault where it reaches the weights."""
-        if self.norms.finite(self.norms.weights(optimizer)):
-            return
-        bad, what = self._bad, "weights" if self._bad is None else "gradient"
-        if self.trial is not None:
-            self.trial.end("broke", what)
-        self.trip(what, float("nan") if bad is None else bad, self.step if bad is None else self.backward_at)
-
-    def sound(self):
-        """Whether this is a state to go back to: nothing in doubt, weights and running statistics finite."""
-        if self.doubt.held is not None or self._streak:
-            return False
-        found = all(self.norms.finite(self.norms.weights(one)) for one in self.optimizers.values())
-        return found and self.evaluation.buffers_sound()
-
-    def unsound(self):
-        """Weights were found bad between two copies: the step is found when it is repeated."""
-        for one in self.optimizers.values():
-            if not self.norms.finite(self.norms.weights(one)):
-                self.trip("weights", float("nan"), self.step)
-                return
-
-    def _arrived(self, step, what, value, taken):
-        """A value that lay on a device is here, some steps later."""
-        self._late.append((step, what, value))
-        # A norm of large finite values may be Inf.
-        if taken and (value != value if what == "gradient" else value * 0 != 0):
-            self.trip(what, value, step)
-
-    def trip(self, what, value, step):
-        """Something is not finite: once in a run it is looked into."""
-        if self.tripped is not None or self.armed is not None:
-            return
-        if self.trial is not None:
-            self.trial.end("broke", what, step)
-        self.tripped = what
-        self.flush()
-        self.recorder("trip", what=what, value=repr(value), step=step)
-        if self.travel is not None:
-            start = time.perf_counter()
-            self.phases.begin("replay")
-            self.travel.replay(self, step, what)
-            self.phases.end("replay")
-            self.governor.repeated(time.perf_counter() - start)
-        self.doubt = Doubt()
-        stop.stop(self.recorder)
-
-    def gave_up(self, value):
-        """The script ends itself, since the loss of a step that it does not train on is not finite."""
-        if self.recorder.on and self.travel is not None and self.trial is None:
-            self.trip("loss", value, self.step)
-
-    def _unlearned(self, error):
-        """A loss that the script ended for without asking for its gradients, or None."""
-        # Not where a copy or a repetition is at work: it looks at what it was made for.
-        if self.armed is not None or self.trial is not None or self.recorder.copy or not self.optimizers:
-            return None
-        return unlearned.at_end(self.torch, error)
 
     def last_indices(self):
         """Dataset indices of the batch that is trained on, where a DataLoader gave it."""
