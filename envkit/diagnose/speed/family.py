@@ -10,6 +10,8 @@ _ROUNDS = 8
 """Looks for processes that came while the others were stopped, at most."""
 AFTER = 1.0
 """Seconds that helpers which tidy up (shared memory, semaphores) have after the end of what they serve."""
+_YOUNG = 5.0
+"""Seconds in which a process may still become one of ours: before exec it has another environment."""
 _HELPERS = (b"resource_tracker", b"torch_shm_manager")
 
 
@@ -28,7 +30,10 @@ class Family:
         self._own = {pid for pid in self._own & alive if not _is_dead(pid)}
         self._foreign &= alive
         for pid in sorted(alive - self._foreign - self._own):
-            (self._own if self._is_own(pid) else self._foreign).add(pid)
+            if self._is_own(pid):
+                self._own.add(pid)
+            elif _age(pid) > _YOUNG:
+                self._foreign.add(pid)
         return sorted(self._own)
 
     def _is_own(self, pid: int) -> bool:
@@ -100,6 +105,16 @@ class Family:
             except (OSError, ValueError, IndexError):
                 continue
         return total
+
+
+def _age(pid: int) -> float:
+    """Seconds since its start; 0 where that cannot be read."""
+    try:
+        with open("/proc/uptime", "rb") as file:
+            up = float(file.read().split()[0])
+        return up - int(_stat(pid)[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _send(pid: int, number: signal.Signals) -> None:

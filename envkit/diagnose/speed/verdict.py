@@ -19,6 +19,7 @@ PRIMARY = 0.10
 """Share of the time from which a cause is one: less than that no one would notice."""
 OTHER = 0.04
 """Share from which a smaller one is told beside it."""
+MEASURED = "after the run, what this machine's matrix units give was measured for some seconds"
 _CONSEQUENCE = 0.5
 """A cause that explains another one takes its place when it has at least this part of its share."""
 _WORK = ("forward", "backward", "optimizer")
@@ -37,14 +38,23 @@ def speed(
     ranks = stragglers.ranks(trained)
     trace = stragglers.culprit(trained) or trained[0]
     view = View(trace=trace, traces=traces, conditions=conditions, files=files, ceiling=ceiling)
-    found = Speed(primary=None, parts=parts(view), pace=pace(view), ranks=ranks, blind=view.speed.blind)
+    found = Speed(
+        primary=None, parts=parts(view), pace=pace(view), ranks=ranks, blind=view.speed.blind,
+        deeper=None if ceiling is None else MEASURED,
+    )  # fmt: skip
     if not view.enough:
         seconds = f"{len(view.durations)} steps in {view.seconds:.1f} s after the first ones"
         return replace(found, why_unknown=f"too little to judge the speed by: {seconds}")
     noisy = quiet.why_not(view)
     if noisy is not None:
         return replace(found, why_unknown=noisy)
-    slows = [slow for look in ANALYZERS for slow in look(view)]
+    slows: list[Slow] = []
+    for look in ANALYZERS:
+        try:
+            slows += look(view)
+        except Exception as error:  # a trace that nobody thought of costs one cause, not the report
+            blind = f"a cause could not be judged: {look.__name__}: {type(error).__name__}: {error}"
+            found = replace(found, blind=(*found.blind, blind))
     return judged(found, slows, view)
 
 
