@@ -18,7 +18,7 @@ _SLOWEST = 0.5
 """Seconds between two looks, at most."""
 _BEFORE = 0.1
 """Seconds between two looks before that."""
-_SHARE = 0.004
+_SHARE = 0.003
 """Of the time, that looking may take."""
 _FREE = 0.06
 """Seconds that it may take beyond: the first looks see new stacks, which take longer."""

@@ -3,16 +3,16 @@
 import math
 import time
 
-LOOKS = 0.008
+LOOKS = 0.006
 """Share of a step that hooks may take: what each step needs, and the gradients as often as there is room."""
-FULL = 0.003
+FULL = 0.002
 """Share that the full way of a step may take, where most steps take a short one."""
 COLD = 2.0
 """A hook in a training loop beside what its own clock says: the call itself, and caches that it fills with
 other things. An assumption; benchmarks/diagnose_overhead.py measures the whole from outside."""
 LEAST = 0.002
 """Share that looking at gradients may always take."""
-WIDE = 0.002
+WIDE = 0.0015
 """Share of all time that wide steps may take."""
 RARELY = 64
 """Steps between two looks at the gradients, at most."""
