@@ -12,7 +12,7 @@ COLD = 2.0
 other things. An assumption; benchmarks/diagnose_overhead.py measures the whole from outside."""
 LEAST = 0.002
 """Share that looking at gradients may always take."""
-WIDE = 0.0015
+WIDE = 0.002
 """Share of all time that wide steps may take."""
 RARELY = 64
 """Steps between two looks at the gradients, at most."""
