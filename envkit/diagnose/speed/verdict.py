@@ -22,7 +22,6 @@ OTHER = 0.04
 MEASURED = "after the run, what this machine's matrix units give was measured for some seconds"
 _CONSEQUENCE = 0.5
 """A cause that explains another one takes its place when it has at least this part of its share."""
-_WORK = ("forward", "backward", "optimizer")
 
 
 def speed(
