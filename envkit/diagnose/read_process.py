@@ -116,7 +116,7 @@ class Process:
             faults=tuple(self.faults),
             reach=tuple(self.reach),
             again=tuple(self.again),
-            speed=self.speed.value(one.speed for one in workers),
+            speed=self.speed.value((one.speed for one in workers), steps.ended),
             **self.fields,
         )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,13 +39,14 @@ class Gathered:
     loaders: dict[int, Loader] = field(default_factory=dict)
     workers: dict[int, Worker] = field(default_factory=dict)
     settings: Settings | None = None
-    compilations: list[Compilation] = field(default_factory=list)
+    compilations: list[tuple[Compilation, float | None]] = field(default_factory=list)
+    """With the instant at which it was over, where the compiler tells it later: its step is found by that."""
     since: float | None = None
     looking: float | None = None
     blind: list[str] = field(default_factory=list)
 
-    def value(self, workers: Iterable[Gathered] = ()) -> SpeedTrace:
-        """All of it. workers: what its data workers said."""
+    def value(self, workers: Iterable[Gathered] = (), ended: Sequence[float] = ()) -> SpeedTrace:
+        """All of it. workers: what its data workers said; ended: instants at which the steps ended."""
         stacks, samples = _numbered(self.stacks, self.samples, 0)
         theirs: list[Sample] = []
         known = dict(self.workers)
@@ -64,7 +66,10 @@ class Gathered:
             loaders=tuple(self.loaders[number] for number in sorted(self.loaders)),
             workers=tuple(replace(one, loader=owners.get(one.pid, one.loader)) for one in known.values()),
             settings=self.settings,
-            compilations=tuple(self.compilations),
+            compilations=tuple(
+                one if over is None else replace(one, step=bisect_left(ended, over))
+                for one, over in self.compilations
+            ),
             training_from=self.since,
             looking=self.looking,
             blind=tuple(self.blind),
@@ -138,7 +143,9 @@ def _settings(gathered: Gathered, line: dict[str, Any]) -> None:
 
 
 def _compiled(gathered: Gathered, line: dict[str, Any]) -> None:
-    gathered.compilations.append(msgspec.convert(line, Compilation, strict=False))
+    over = line.get("over")
+    found = msgspec.convert(line, Compilation, strict=False)
+    gathered.compilations.append((found, None if over is None else float(over)))
 
 
 def _trains(gathered: Gathered, line: dict[str, Any]) -> None:

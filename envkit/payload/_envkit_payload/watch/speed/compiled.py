@@ -20,17 +20,8 @@ class Compiled:
         """step: tells how many steps are done."""
         self._recorder = recorder
         self._step = step
-        self._course = deque(maxlen=4096)
-        """(instant, steps done), by the clock of the record."""
         self._known = deque(maxlen=512)
         """Entries that were told of."""
-
-    def looked(self):
-        """Remember which step it is: the record has no steps."""
-        if _UTILS in sys.modules:
-            step = self._step()
-            if not self._course or self._course[-1][1] != step:
-                self._course.append((time.time(), step))
 
     def tell(self):
         """Write what is new. Raises AttributeError where torch has no such record."""
@@ -54,21 +45,13 @@ class Compiled:
         failed = getattr(entry, "fail_type", None)
         self._recorder(
             "compiled",
-            step=self._step() if began is None else self._at(began + seconds),
+            step=self._step(),
             seconds=round(seconds, 4),
             what=place,
             why=str(why)[:_REASON],
             **({"failed": str(failed)} if failed else {}),
+            **({} if began is None else {"over": round(began + seconds - time.time() + time.monotonic(), 6)}),
         )
-
-    def _at(self, instant):
-        """Steps that were done then, as far as was seen: none ends while something is compiled."""
-        done = 0
-        for at, step in self._course:
-            if at > instant:
-                break
-            done = step
-        return done
 
 
 def _place(entry):

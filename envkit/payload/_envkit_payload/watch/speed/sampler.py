@@ -217,8 +217,6 @@ class Sampler(Looks):
         """Functions that give further fields of a moment, as a dict."""
         self.also = []
         """Functions that are called with each line."""
-        self.looked = int
-        """Called with each look."""
 
     def forked(self):
         """See `Looks.forked`."""
@@ -240,7 +238,6 @@ class Sampler(Looks):
         if phase == "optimizer" and not self.stacks.updates(number, phases.closure):
             phase = "other"
         self.saw(step, phase, number, passed)
-        self.looked()
 
     def write(self):
         """A line of looks and one of the moment."""

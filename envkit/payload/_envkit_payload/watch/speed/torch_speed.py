@@ -54,7 +54,6 @@ class Speed:
         self.workers.quiet.append(self.sampler.stop)
         self.sampler.more.append(self.garbage.more)
         compilations = Guard(self.recorder, "compilations")
-        self.sampler.looked = compilations(self.compiled.looked)
         self.sampler.also += [compilations(self.compiled.tell), self._now_and_then]
         self.sampler.start()
         self.recorder.endings.append(self._end)
