@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import sys
@@ -132,6 +133,7 @@ def caches(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Folders that a repetition may write to as well: their content can be made again."""
     home = environ.get("HOME", "")
     known = [path.replace("~", home, 1) for path in _CACHES] if home else []
+    known.append(os.path.join(environ.get("TMPDIR") or "/tmp", f"torchinductor_{getpass.getuser()}"))
     return (*known, *(environ[name] for name in _CACHE_VARIABLES if environ.get(name)))
 
 

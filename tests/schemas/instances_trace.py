@@ -10,10 +10,12 @@ from envkit.diagnose.speed.trace import (
     Frame,
     Loader,
     Moment,
+    Operation,
     Sample,
     Settings,
     SpeedTrace,
     StepTimes,
+    Tensors,
     Worker,
 )
 from envkit.diagnose.trace import Optimizer, Steps, Trace, Trial, Trip
@@ -51,7 +53,14 @@ _SPEED = SpeedTrace(
     settings=Settings(
         threads=2, interop=2, omp="2", dtypes={"float32": 10}, inputs=("float32",), device="cpu",
         optimizer="Adam", parameters=4, values=10, batch=32, operations=12, wrappers=("DataParallel",),
-        attention=("train.py:9",), shapes=((10, 1),),
+        attention=("train.py:9",), shapes=((10, 1),), momentum=False,
+        recipe=(
+            Operation(
+                often=2.0, name="product", dtype="float32", shape=(32, 10),
+                more={"inner": 4, "wanted": "01", "bias": True, "batched": False, "given": None, "weight": (1, 2)},
+            ),
+        ),
+        sizes=(Tensors(shape=(10, 4), dtype="float32", count=2),),
     ),
     compilations=(Compilation(step=0, seconds=1.5, what="train.py:3 forward", why="a new shape"),),
     training_from=0.5,

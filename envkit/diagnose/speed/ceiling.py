@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,9 +10,13 @@ import msgspec
 
 from envkit.core.machine import Machine
 from envkit.core.proc import run
+from envkit.diagnose.model import Gain
 from envkit.diagnose.speed import quiet
+from envkit.diagnose.speed.analyzers import rehearsed
 from envkit.diagnose.speed.analyzers.ceilings import precision
+from envkit.diagnose.speed.analyzers.compute import HALF
 from envkit.diagnose.speed.model import MachineCeiling
+from envkit.diagnose.speed.verdict import speed
 from envkit.diagnose.speed.view import View
 from envkit.diagnose.trace import Trace
 from envkit.target import payload
@@ -51,14 +54,23 @@ def job(traces: Sequence[Trace], conditions: Conditions | None) -> dict[str, Any
         "device": device,
         "threads": settings.threads or None,
         "precisions": [kind, *beside],
+        "rehearse": rehearsed.job(view, _proposed(view, kind)),
     }
+
+
+def _proposed(view: View, kind: str) -> list[Gain]:
+    """What the verdict proposes without a measurement, and half precision."""
+    found = speed(view.traces, view.files, view.conditions)
+    gains = [] if found is None else list(found.gains)
+    if kind in ("fp32", "tf32"):
+        gains.append(Gain(fix="", change=HALF))
+    return gains
 
 
 def measure(machine: Machine, python: str, asked: Mapping[str, Any]) -> MachineCeiling | None:
     """Run it; None where nothing was measured. python: the interpreter that ran the script."""
-    call = payload.command(
-        machine, python, ("ceiling", "--job", json.dumps(dict(asked))), name="ceiling", limit=_LIMIT
-    )
+    text = msgspec.json.encode(asked).decode()
+    call = payload.command(machine, python, ("ceiling", "--job", text), name="ceiling", limit=_LIMIT)
     if asked.get("threads"):
         env = {**(call.env or {}), "OMP_NUM_THREADS": str(asked["threads"])}
         call = replace(call, env=env)
@@ -66,9 +78,11 @@ def measure(machine: Machine, python: str, asked: Mapping[str, Any]) -> MachineC
         if line["kind"] == "ceiling":
             try:
                 found = msgspec.convert(line, MachineCeiling)
+                seconds = line.get("rehearsed", {}).get("seconds", {})
+                done = msgspec.convert(seconds, dict[str, dict[str, float]])
             except msgspec.ValidationError:
                 return None
-            return found if found.rates else None
+            return replace(found, rehearsals=rehearsed.told(done)) if found.rates else None
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from envkit.core.finding import Evidence, FixStep
-from envkit.diagnose.model import Gain, Where
+from envkit.diagnose.model import Change, Gain, Where
 
 NOWHERE = Where()
 
@@ -31,6 +31,19 @@ class Slow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rehearsal:
+    """The run's own operations, done once more after it with a change and without, by turns."""
+
+    change: Change
+    now: float
+    """Seconds of a step's operations as they were."""
+    then: float
+    """The same with the change."""
+    part: str
+    """`model`: forward and backward; `update`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MachineCeiling:
     """What the machine gave right after the run: the same framework, device and number of threads."""
 
@@ -43,3 +56,4 @@ class MachineCeiling:
     """Seconds of an operation that computes next to nothing, forward and backward."""
     denormal: float | None = None
     """How many times longer a product of denormal numbers takes; 1 = no longer."""
+    rehearsals: tuple[Rehearsal, ...] = ()

@@ -143,6 +143,30 @@ class Worker:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Operation:
+    """Operations of a step that are alike."""
+
+    often: float
+    """In a step."""
+    name: str
+    """As the loss's graph has it, `Relu`; or `product`, `convolution`, `attention`, `recurrent`."""
+    dtype: str
+    shape: tuple[int, ...]
+    """Of the result."""
+    more: dict[str, int | bool | str | tuple[int, ...] | None] = field(default_factory=dict)
+    """What else says what it costs: `inner`, `weight`, `given`, `stride`, `wanted`, ..."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tensors:
+    """Tensors that are alike."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """How training is really set up, seen some steps after its beginning."""
 
@@ -206,6 +230,12 @@ class Settings:
     """Attention built from parts: the person's lines, `file:line`; one empty where it is none of theirs."""
     shapes: tuple[tuple[int, ...], ...] = ()
     """Of weights of matrix products."""
+    recipe: tuple[Operation, ...] = ()
+    """The dearest operations of a step."""
+    sizes: tuple[Tensors, ...] = ()
+    """What the optimiser trains, the largest first."""
+    momentum: bool | None = None
+    """Of SGD."""
     scaler: bool | None = None
     world: int | None = None
     backend: str | None = None

@@ -24,6 +24,9 @@ BUDGET = 60.0
 """Seconds, where the person gave none."""
 NOTHING = "nothing to change"
 NO_TIME = "no time was left: --try=SECONDS gives more"
+UNEVEN = "its rounds differ too much for a figure: --try=SECONDS gives more of them"
+_VAGUE = 4.0
+"""Ratio of an interval's ends from which it says nothing."""
 _MOST = 4
 """Changes tried at once; each is a whole repetition that waits in memory."""
 _WARM = 5
@@ -238,6 +241,8 @@ class Contest:
         measured = entry.measured(control) if len(entry.arms[0].windows) > 1 else None
         if measured is None:
             return replace(one, how=entry.why or NO_TIME)
+        if 1 + measured[1] > _VAGUE * (1 + measured[0]):
+            return replace(one, how=UNEVEN)
         if not any(entry.arms[0].counts.values()):
             return replace(one, how=NOTHING)
         same, how = _followed(control, entry)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from envkit.causes import catalogue
 from envkit.diagnose.model import Gain, Pace, Part, Slowness, Speed
 from envkit.diagnose.speed import quiet, stragglers
-from envkit.diagnose.speed.analyzers import ANALYZERS
+from envkit.diagnose.speed.analyzers import ANALYZERS, rehearsed
 from envkit.diagnose.speed.model import MachineCeiling, Slow
 from envkit.diagnose.speed.view import NAMES, View
 from envkit.diagnose.trace import Trace
@@ -19,7 +19,10 @@ PRIMARY = 0.10
 """Share of the time from which a cause is one: less than that no one would notice."""
 OTHER = 0.04
 """Share from which a smaller one is told beside it."""
-MEASURED = "after the run, what this machine's matrix units give was measured for some seconds"
+MEASURED = (
+    "after the run, what this machine's matrix units give was measured for some seconds, and the run's own "
+    "operations were done once more with the changes that are proposed"
+)
 _CONSEQUENCE = 0.5
 """A cause that explains another one takes its place when it has at least this part of its share."""
 
@@ -68,7 +71,7 @@ def judged(found: Speed, slows: Sequence[Slow], view: View) -> Speed:
     gains = [
         gain for one, _ in kept for gain in _gains(one) if one.share >= OTHER or one.key == "compute-bound"
     ]
-    return replace(found, primary=primary, others=others, gains=tuple(_once(gains)))
+    return replace(found, primary=primary, others=others, gains=tuple(_once(rehearsed.told_in(view, gains))))
 
 
 def folded(slows: Sequence[Slow]) -> list[tuple[Slow, tuple[str, ...]]]:

@@ -21,7 +21,10 @@ _NODES = 200
 
 
 def run(emit, job):
-    """Tell a "ceiling" line. job: framework, device (`cpu`, `cuda`), threads or None, precisions."""
+    """Tell a "ceiling" line.
+
+    job: framework, device (`cpu`, `cuda`), threads or None, precisions, rehearse (as `rehearsal.rehearse`).
+    """
     if importlib.util.find_spec(job["framework"]) is None:
         emit("absent", framework=job["framework"])
         return 1
@@ -59,6 +62,11 @@ def _torch(job):
         if best:
             rates[precision] = best
     found = {"rates": rates, "threads": torch.get_num_threads()}
+    if job.get("rehearse"):
+        from .rehearsal import rehearse
+
+        devices.set_precision("fp32")
+        found["rehearsed"] = rehearse(torch, {**job["rehearse"], "threads": job["threads"]}, device.type)
     if device.type == "cpu":
         torch.set_num_threads(1)  # threads that wait for each other would be measured in its place
         found["node"], found["denormal"] = _node(torch), _denormal(torch)

@@ -208,7 +208,7 @@ def test_a_start_in_the_scripts_own_loops():
     (12, READS, 0.05),  # reading data takes what it takes
     (30, READS, 2.0),  # little of the run
     (40, IMPORTS, 0.2),
-    (3, COUNTS, 0.01),
+    (1.3, COUNTS, 0.01),
 ])  # fmt: skip
 def test_starts_that_are_usual(seconds, frames, step):
     assert "slow-start" not in told(_started(_view(step=step), seconds, frames))

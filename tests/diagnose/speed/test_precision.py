@@ -303,6 +303,7 @@ def _job(seen: View) -> dict[str, Any] | None:
 def test_what_is_measured_after_a_run() -> None:
     assert _job(large()) == {
         "framework": "torch", "device": "cpu", "threads": 2, "precisions": ["fp32", "bf16"],
+        "rehearse": None,
     }  # fmt: skip
     found = _job(double(settings={"flops": None}))
     assert found is not None and found["precisions"] == ["fp64", "fp32"]

@@ -26,6 +26,9 @@ _SLOWEST = 2e9
 at that rate depends on the batch."""
 _TINY = 40e-6
 """Seconds of an operation up to which it cannot do much beside its products."""
+_QUICK = 5e-3
+"""Seconds of a step up to which, where its operations are not counted (a graph), it has nothing large beside
+its products."""
 _WEIGHT_BYTES = 12
 """Of each value: read forward, read backward, gradient written."""
 
@@ -33,12 +36,12 @@ _WEIGHT_BYTES = 12
 def too_small(view: View) -> Iterable[Slow]:
     """S9: T(B) = a + b B, where a is most of it."""
     rows, found = view.settings.batch, work(view)
-    if not rows or rows > _MOST or found.fixed is None or not found.step or view.gpu:
+    if not rows or rows > _MOST or not found.step or view.gpu:
         return
     loaders = view.training_loaders
     if loaders and loaders[0].length is not None and loaders[0].length < _EPOCH * rows:
         return
-    low, high = fixed(view, found)
+    low, high = fixed(view, found) or (0.0, 0.0)
     if low < _FIXED:
         return
     gain = tuple(_TIMES / (one + _TIMES * (1 - one)) - 1 for one in (low, high))
@@ -52,14 +55,11 @@ def too_small(view: View) -> Iterable[Slow]:
         "would be the same for a larger batch",
         evidence=(
             Evidence(what="rows of a batch", value=str(rows), source="the model's inputs"),
-            Evidence(what="operations of a step", value=str(found.nodes), source="the loss's graph"),
-            Evidence(
-                what="update of the weights", value=f"{took(found.optimizer)} a step", source="timed"
-            ),
+            *_counted(view, found),
             Evidence(
                 what="fixed cost of a step",
                 value=f"{took(low * found.step)} to {took(high * found.step)} of {took(found.step)}",
-                source="operations, weights and update",
+                source="arithmetic of a step" if found.fixed is None else "operations, weights and update",
             ),
         ),
         where=_where(view),
@@ -78,15 +78,39 @@ def too_small(view: View) -> Iterable[Slow]:
     )  # fmt: skip
 
 
-def fixed(view: View, found: Work) -> tuple[float, float]:
-    """Share of a step that does not depend on the batch, lowest and highest."""
-    assert found.fixed is not None
+def _counted(view: View, found: Work) -> Iterable[Evidence]:
+    if found.nodes is not None:
+        yield Evidence(what="operations of a step", value=str(found.nodes), source="the loss's graph")
+    if view.shares.get("optimizer"):
+        yield Evidence(what="update of the weights", value=f"{took(found.optimizer)} a step", source="timed")
+    if found.fixed is None and view.settings.flops:
+        each = f"{view.settings.flops / 1e6:.2g} MFLOP"
+        yield Evidence(what="arithmetic of a step", value=each, source="shapes of the weights")
+
+
+def fixed(view: View, found: Work) -> tuple[float, float] | None:
+    """Share of a step that does not depend on the batch, lowest and highest; None where it is not known."""
+    if found.fixed is None:
+        return _of_graph(view, found)
     values = (view.settings.values or 0) * _WEIGHT_BYTES * (2 if _is_wide(view) else 1)
     low, high = (
         min(found.model, asked + values / rate) for asked, rate in zip(found.fixed, _BANDWIDTH, strict=True)
     )
     if view.settings.flops is not None and (found.each or 1.0) <= _TINY:
         low = max(low, found.model - view.settings.flops / _SLOWEST)
+    return _with_rest(view, found, low, high)
+
+
+def _of_graph(view: View, found: Work) -> tuple[float, float] | None:
+    """The same where the framework runs a graph: all but what the arithmetic takes at the slowest."""
+    if view.settings.flops is None or view.settings.eager or found.step > _QUICK:
+        return None
+    low = found.model - view.settings.flops / _SLOWEST
+    return _with_rest(view, found, max(0.0, 0.85 * low), found.model)
+
+
+def _with_rest(view: View, found: Work, low: float, high: float) -> tuple[float, float]:
+    """low, high: seconds of forward and backward that are fixed."""
     own = view.shares.get("own", 0.0) * found.step
     wait = view.shares.get("wait", 0.0) * found.step
     low, high = low + found.optimizer + 0.7 * own + 0.3 * wait, high + found.optimizer + own + 0.8 * wait

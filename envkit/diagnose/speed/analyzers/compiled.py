@@ -21,7 +21,13 @@ _LIMIT = 8
 
 
 def recompiles(view: View) -> Iterable[Slow]:
-    """S13: after the first steps something is compiled again and again."""
+    """S13 of torch. TensorFlow's own words are in `keras`."""
+    if view.trace.framework != "tensorflow":
+        yield from compiled_again(view)
+
+
+def compiled_again(view: View) -> Iterable[Slow]:
+    """After the first steps something is compiled again and again."""
     last = len(view.trace.steps.ended)
     again = [one for one in view.speed.compilations if one.why and view.first <= one.step < last]
     if len(again) < _LEAST or not view.seconds:

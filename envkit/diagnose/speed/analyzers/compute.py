@@ -12,6 +12,7 @@ from envkit.diagnose.speed.analyzers.ceilings import measured, other_devices, pr
 from envkit.diagnose.speed.analyzers.few_threads import of_threads, too_few_threads
 from envkit.diagnose.speed.analyzers.layout import convolving
 from envkit.diagnose.speed.analyzers.optimiser import of_fused, slow_optimizer
+from envkit.diagnose.speed.analyzers.rehearsed import predicted
 from envkit.diagnose.speed.analyzers.tiny import launch_bound
 from envkit.diagnose.speed.analyzers.work import NODE, Work, took, work
 from envkit.diagnose.speed.model import Slow
@@ -28,6 +29,11 @@ _FASTER = 1.2
 """Ratio of two precisions from which the other one is worth a word."""
 _CONVOLVING = 0.3
 _DEVICES = 3
+_MIXED = {
+    "torch": "torch.autocast with bfloat16",
+    "tensorflow": "keras.config.set_dtype_policy('mixed_bfloat16')",
+}
+HALF = Change(name="autocast", value="bfloat16")
 
 
 def bound(view: View) -> Iterable[Slow]:
@@ -132,10 +138,14 @@ def _other_precision(view: View, found: Work) -> Iterable[Gain]:
     if kind not in ("fp32", "tf32") or not found.step:
         return
     ratio = measured(view, "bf16", kind)
-    change = Change(name="autocast", value="bfloat16")
+    change = HALF
+    fix = _MIXED.get(view.trace.framework or "", _MIXED["torch"])
+    if predicted(view, change) is not None:  # done once more: better than any rule
+        yield Gain(fix=fix, change=change, free=False)
+        return
     if ratio is None:
         if view.gpu:
-            yield Gain(fix="torch.autocast with bfloat16", change=change, free=False)
+            yield Gain(fix=fix, change=change, free=False)
         return
     if ratio < _FASTER:
         return
@@ -143,7 +153,7 @@ def _other_precision(view: View, found: Work) -> Iterable[Gain]:
     ideal = (view.settings.flops or 0.0) / view.ceiling.rates[kind]
     low = min(ideal, found.vector[0]) / found.step
     saved = max(0.0, 0.5 * low * (1 - 1 / ratio)), found.vector[1] / found.step * (1 - 1 / ratio)
-    yield Gain(fix="torch.autocast with bfloat16", predicted=of_share(*saved), change=change, free=False)
+    yield Gain(fix=fix, predicted=of_share(*saved), change=change, free=False)
 
 
 def _steps(view: View) -> Iterable[FixStep]:

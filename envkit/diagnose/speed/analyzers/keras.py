@@ -9,7 +9,7 @@ from envkit.core.finding import Evidence, FixStep
 from envkit.diagnose.model import Change, Gain, Where
 from envkit.diagnose.speed import whatif
 from envkit.diagnose.speed.analyzers import source
-from envkit.diagnose.speed.analyzers.compiled import recompiles
+from envkit.diagnose.speed.analyzers.compiled import compiled_again
 from envkit.diagnose.speed.model import Slow
 from envkit.diagnose.speed.trace import Frame, Sample
 from envkit.diagnose.speed.view import View, of_keras
@@ -74,7 +74,7 @@ def retraced(view: View) -> Iterable[Slow]:
     """S13 of TensorFlow: a function is traced again and again."""
     if not _is_tensorflow(view):
         return
-    for one in recompiles(view):
+    for one in compiled_again(view):
         why = " ".join(row.value for row in one.evidence if row.what == "why")
         # Nothing outside of the script can change what a function is called with.
         gains = tuple(replace(gain, fix=_cure(why), change=None) for gain in one.gains)

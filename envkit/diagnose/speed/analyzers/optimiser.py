@@ -66,7 +66,7 @@ def of_fused(view: View) -> tuple[tuple[float, float], Gain | None]:
     """Share that an update as one kernel saves, and the gain; None where there is no such kernel."""
     name, share = (view.settings.optimizer or "").lower(), _share(view)
     ratio = _adam(view) if name in ("adam", "adamw") else _FUSED.get(name)
-    if ratio is None or view.settings.fused or not share or _custom(view):
+    if ratio is None or view.settings.fused or not share or _custom(view) or view.trace.framework != "torch":
         return (0.0, 0.0), None
     low, high = ratio
     saved = share * (1 - 1 / low), share * (1 - 1 / high)

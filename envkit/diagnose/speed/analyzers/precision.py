@@ -11,6 +11,7 @@ from envkit.diagnose.speed.analyzers.ceilings import device_name, measured, of_d
 from envkit.diagnose.speed.analyzers.compiled import recompiles
 from envkit.diagnose.speed.analyzers.denormals import denormals
 from envkit.diagnose.speed.analyzers.layout import memory_format, unaligned
+from envkit.diagnose.speed.analyzers.rehearsed import predicted
 from envkit.diagnose.speed.analyzers.work import Work, middle, place, work
 from envkit.diagnose.speed.model import Slow
 from envkit.diagnose.speed.view import View
@@ -25,6 +26,7 @@ _CONVOLUTION = (2.2, 4.5)
 _RECURRENT = (1.4, 6.0)
 """Of nn.LSTM and the like: fused in float32 alone."""
 _KINDS = (("torch/nn/modules/conv.py", _CONVOLUTION), ("torch/nn/modules/rnn.py", _RECURRENT))
+_SINGLE = Change(name="dtype", value="float32")
 _GPU_MODEL = (0.3, 0.9)
 """Part of forward and backward that matrix products take on a GPU, where it is not known better."""
 _LINES = tuple(
@@ -55,7 +57,10 @@ def _double(view: View, part: float) -> Iterable[Slow]:
     found = work(view)
     if not found.step:
         return
+    rehearsed = predicted(view, _SINGLE)
     saved = saved_by_single(view, found)
+    if rehearsed is not None:
+        saved = _share(rehearsed[0]), _share(rehearsed[1])
     where = _line(view)
     said = f" ({place(where.file, where.line)})" if where.file and where.line else ""
     yield Slow(
@@ -77,11 +82,15 @@ def _double(view: View, part: float) -> Iterable[Slow]:
         fix=(_fix(view, where),),
         gains=(
             Gain(
-                fix="float32", predicted=of_share(*saved), change=Change(name="dtype", value="float32"),
-                free=False,
+                fix="float32", predicted=of_share(*saved), change=_SINGLE, free=False,
             ),
         ),
     )  # fmt: skip
+
+
+def _share(gain: float) -> float:
+    """Of the time, that goes with a gain."""
+    return max(0.0, gain / (1 + gain))
 
 
 def saved_by_single(view: View, found: Work) -> tuple[float, float]:

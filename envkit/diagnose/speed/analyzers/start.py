@@ -14,7 +14,7 @@ from envkit.diagnose.speed.view import Line, View
 
 _LONG, _SHARE = 20.0, 0.2
 """Seconds, and share of the whole run, from which a start is slow."""
-_OWN_LONG, _OWN_SHARE = 4.0, 0.35
+_OWN_LONG, _OWN_SHARE = 1.5, 0.35
 """The same where most of it is Python code of the script itself: that can be mended, loading cannot."""
 _SAME_LINE = 0.6
 _IMPORTS = ("<frozen importlib", "importlib/_bootstrap")

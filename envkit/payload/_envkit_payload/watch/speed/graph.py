@@ -8,15 +8,27 @@ import math
 MOST = 20000
 """Nodes that are looked at."""
 _SHAPES = 64
+_DENSE = 32
+"""Floating-point operations of a product that take as long as reading or writing one value, about."""
+_LAYOUT = ("stride", "padding", "dilation", "groups", "transposed", "output_padding")
 _DEEP = 10
 """Operations between two that belong together."""
 _MATRIX = {"Addmm": 1, "Mm": 0, "Bmm": 0, "Baddbmm": 1, "Addbmm": 1, "Mv": 0, "Addmv": 1}
 """Products, with the place of their first factor."""
+_OWN = frozenset((*_MATRIX, "Convolution", "ConvolutionOverrideable", "Linear", "MkldnnRnnLayer"))
+"""Operations with a row of their own kind."""
 _LIGHT = frozenset(
     "View UnsafeView ReshapeAlias Expand Transpose Permute T Mul Div Add Sub MaskedFill Where ToCopy Clone"
     " NativeDropout FusedDropout Squeeze Unsqueeze Slice Select AsStrided Alias Dropout Tril Triu".split()
 )
 """Operations that may stand between the products of attention and its softmax."""
+_FREE = frozenset(
+    "View UnsafeView ReshapeAlias Expand Transpose Permute T Unsqueeze Squeeze AsStrided Alias Detach Split"
+    " UnsafeSplit Unbind Chunk AccumulateGrad Unfold".split()
+)
+"""Operations that move no values."""
+_KINDS, TOLD = 512, 96
+"""Kinds of operations that are counted; that are told of."""
 _NORMS = ("NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm", "BatchNorm")
 
 
@@ -39,6 +51,26 @@ class Found:
         self.compiled = False
         self.parallel = False
         """Whether a model was copied to several devices for this step."""
+        self._kinds = {}
+
+    def did(self, what, out, size=None, **more):
+        """An operation. what: its name; out: shape and type of its result; size: what it costs, about, in
+        values that are read and written."""
+        key = what, out[1], out[0], tuple(sorted(more.items()))
+        before = self._kinds.get(key)
+        if before is not None:
+            before[0] += 1
+        elif len(self._kinds) < _KINDS:
+            self._kinds[key] = [1, math.prod(out[0]) if size is None else size]
+
+    def recipe(self, steps):
+        """The dearest kinds of operations: how often in a step, name, type, shape, and the rest."""
+        dearest = sorted(self._kinds, key=lambda one: -self._kinds[one][0] * self._kinds[one][1])
+        return [
+            {"often": self._kinds[one][0] / steps, "name": one[0], "dtype": one[1], "shape": one[2],
+             "more": dict(one[3])}
+            for one in dearest[:TOLD]
+        ]  # fmt: skip
 
 
 def walk(roots, found):
@@ -56,6 +88,8 @@ def walk(roots, found):
         if name == "AccumulateGrad":
             continue
         found.operations += 1
+        if name not in _OWN and name not in _FREE and not name.startswith("ScaledDotProduct"):
+            _other(node, name, found)
         if name in _MATRIX:
             _product(node, name, found)
         elif "onvolution" in name:
@@ -104,6 +138,24 @@ def _costs(found, kind, forward, backward):
     found.types[kind] = found.types.get(kind, 0.0) + forward + backward
 
 
+def _other(node, name, found):
+    """An operation of which nothing but its shapes matters."""
+    out = _out(node)
+    edges = node.next_functions
+    if out is None or not edges:
+        return
+    given = _shape(edges[0])
+    if not math.prod(out[0]) or out[1].startswith("int"):
+        return
+    size = max(math.prod(out[0]), math.prod(given or ()))
+    found.did(name, out, 4 * size, **({} if given in (None, out[0]) else {"given": given}))
+
+
+def _wanted(edges):
+    """Of which operands a gradient is made: `11`, `01`."""
+    return "".join("01"[one[0] is not None] for one in edges)
+
+
 def _product(node, name, found):
     edges, out = node.next_functions, _out(node)
     place = _MATRIX[name]
@@ -118,7 +170,11 @@ def _product(node, name, found):
     else:  # a gradient for the bias alone
         return
     forward = 2.0 * math.prod(out[0]) * inner
-    _costs(found, out[1], forward, forward * sum(one[0] is not None for one in edges[place : place + 2]))
+    factors = edges[place : place + 2]
+    _costs(found, out[1], forward, forward * sum(one[0] is not None for one in factors))
+    if not vector:
+        found.did("product", out, forward / _DENSE, inner=inner, wanted=_wanted(factors), bias=place == 1,
+                  batched="Bmm" in name or name == "Baddbmm")  # fmt: skip
     weight = _leaf(edges[place + 1][0])
     if weight is not None and len(weight) == 2 and (weight in found.weights or len(found.weights) < _SHAPES):
         found.weights[weight] = found.weights.get(weight, 0) + 1
@@ -168,6 +224,16 @@ def _convolution(node, found):
     if rows is not None:
         forward = 2.0 * math.prod(rows) * math.prod(weight[1:])
         _costs(found, out[1], forward, forward * sum(one[0] is not None for one in edges[:2]))
+        told = {name: _plain(getattr(node, "_saved_" + name, None)) for name in _LAYOUT}
+        if None not in told.values():
+            found.did(
+                "convolution", out, forward / _DENSE, weight=weight, wanted=_wanted(edges[:2]),
+                given=_shape(edges[0]), **told
+            )  # fmt: skip
+
+
+def _plain(value):
+    return tuple(value) if isinstance(value, (list, tuple)) else value
 
 
 def _fused(node, found):
@@ -176,14 +242,18 @@ def _fused(node, found):
         keys = _shape(edges[1]) or out[0]
         forward = 4.0 * math.prod(out[0]) * keys[-2]
         _costs(found, out[1], forward, 2 * forward)
+        found.did("attention", out, forward / _DENSE, keys=keys[-2])
 
 
 def _recurrent(node, found):
     out = _out(node)
     shapes = [_shape(edge) for edge in node.next_functions[1:]]
     if out is not None and len(out[0]) == 3:
-        forward = 2.0 * out[0][0] * out[0][1] * sum(math.prod(one) for one in shapes if one and len(one) == 2)
+        weights = [one for one in shapes if one and len(one) == 2]
+        forward = 2.0 * out[0][0] * out[0][1] * sum(math.prod(one) for one in weights)
         _costs(found, out[1], forward, 2 * forward)
+        if weights:
+            found.did("recurrent", out, forward / _DENSE, weight=max(weights))
 
 
 def _linear(node, found):
@@ -192,6 +262,10 @@ def _linear(node, found):
     if out is not None and weight is not None:
         forward = 2.0 * math.prod(out[0]) * weight[-1]
         _costs(found, out[1], forward, forward * sum(one[0] is not None for one in edges[:2]))
+        found.did(
+            "product", out, forward / _DENSE, inner=weight[-1], wanted=_wanted(edges[:2]),
+            bias=len(edges) > 2, batched=False,
+        )  # fmt: skip
 
 
 def _is_biased(node):

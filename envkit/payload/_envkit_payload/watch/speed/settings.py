@@ -1,5 +1,6 @@
 """How training is really set up: read from what is there after some steps, and from one step's graph."""
 
+import math
 import os
 import sys
 import weakref
@@ -13,6 +14,8 @@ _TURNS = 4
 """Optimisers that take turns, each with a step."""
 _TENSORS, _VALUES = 32, 4096
 """That are looked at for denormals."""
+_SIZES = 128
+"""Of tensors that are trained, at most."""
 _HALF = ("float16", "bfloat16")
 
 
@@ -124,6 +127,8 @@ class Survey:
             group = largest.param_groups[0]
             told["optimizer"] = type(largest).__name__
             told["foreach"], told["fused"] = group.get("foreach"), group.get("fused")
+            told["momentum"] = bool(group.get("momentum")) if "momentum" in group else None
+            told["sizes"] = _sizes(largest)
         if weights:
             told["device"] = kind = max({one.device.type for one in weights}, key=lambda one: one != "cpu")
             told["channels_last"] = self._channels_last(weights)
@@ -181,6 +186,7 @@ class Survey:
             told["shapes"] = sorted(found.weights, key=lambda one: -found.weights[one] * one[0] * one[1])
             if found.flops and found.whole and not told["compiled"]:
                 told["flops"] = found.flops / self._steps
+            told["recipe"] = found.recipe(self._steps)
             told["attention"] = attention.lines() or [""] if found.attention else []
             most = max(found.types, key=found.types.get, default=None)
             told["computed"] = most
@@ -204,6 +210,18 @@ class Survey:
         if ranks is None or not ranks.is_available() or not ranks.is_initialized():
             return {}
         return {"world": ranks.get_world_size(), "backend": str(ranks.get_backend())}
+
+
+def _sizes(optimizer):
+    """Shapes and types of what it trains, and how many tensors have them; the largest first."""
+    found = {}
+    for group in optimizer.param_groups:
+        for one in group["params"]:
+            if one.requires_grad:
+                key = tuple(one.shape), _short(one.dtype)
+                found[key] = found.get(key, 0) + 1
+    largest = sorted(found, key=lambda one: -math.prod(one[0]) * found[one])
+    return [{"shape": one[0], "dtype": one[1], "count": found[one]} for one in largest[:_SIZES]]
 
 
 def _short(kind):

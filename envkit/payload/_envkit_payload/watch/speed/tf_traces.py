@@ -17,7 +17,7 @@ class Traces:
         """(tf.function, what it was traced for) by the place of its code."""
         self._found = []
         """What functions were traced for in the call that is running."""
-        self._seconds = self._since = 0.0
+        self._seconds = self._since = self._over = 0.0
         self.usual = 0.0
         """Seconds of the newest compiled call without a trace."""
         self._noted, self._told = guarded(self._note), guarded(self._tell)
@@ -45,7 +45,8 @@ class Traces:
         if self._depth and self._phases.mine():
             self._depth -= 1
             if not self._depth:
-                self._seconds += time.perf_counter() - self._since
+                self._over = time.perf_counter()
+                self._seconds += self._over - self._since
 
     def _note(self, function_type):
         self._found.append(function_type)
@@ -71,7 +72,7 @@ class Traces:
             place = (*own[0][:2], place[2]) if own else place
         self._recorder(
             "compiled", step=self._step(), seconds=round(seconds, 6),
-            what="{}:{} {}".format(*place), why=why,
+            what="{}:{} {}".format(*place), why=why, over=round(self._over, 6),
         )  # fmt: skip
 
     def _why(self, place, function, kind):
