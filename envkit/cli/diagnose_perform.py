@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from envkit.core.foreground import Ended
     from envkit.diagnose.memory import MemoryUse
-    from envkit.diagnose.model import Diagnosis
+    from envkit.diagnose.model import Diagnosis, Gain
     from envkit.diagnose.patch import Patch
     from envkit.diagnose.recording import Recording
     from envkit.diagnose.repeat import FirstRun
@@ -41,6 +41,8 @@ class EndedError(EnvkitError):
 
 def perform(ask: Ask) -> None:
     """Do it. Raises typer.Exit or an error with the exit code where it is not 0."""
+    from dataclasses import replace
+
     from envkit.diagnose.judge import judged
 
     if ask.source is not None:
@@ -56,7 +58,9 @@ def perform(ask: Ask) -> None:
         memory=recording.memory, conditions=recording.conditions, ceiling=recording.ceiling,
     )  # fmt: skip
     diagnosis, patches = wanted(diagnosis, patches, ask.only)
-    diagnosis = _sped(diagnosis, recording, run, ask)
+    diagnosis, tried = _sped(diagnosis, recording, run, ask)
+    if tried:
+        kept = told.keep(replace(recording, tried=tried), ask)
     unwritten = kept, told.tell(diagnosis, recording, ask)
     if ask.apply:
         from envkit.cli.diagnose_apply import offer
@@ -79,25 +83,32 @@ def wanted(
     return (replace(diagnosis, causes=()), ()) if only == "speed" else (diagnosis, patches)
 
 
-def _sped(diagnosis: Diagnosis, recording: Recording, run: FirstRun | None, ask: Ask) -> Diagnosis:
+def _sped(
+    diagnosis: Diagnosis, recording: Recording, run: FirstRun | None, ask: Ask
+) -> tuple[Diagnosis, tuple[Gain, ...]]:
     """With what each fix gained in this very script, where that was asked for and nothing went wrong, and
-    with changes of the person's files.
+    with changes of the person's files. And what was tried now.
     """
     from dataclasses import replace
 
     from envkit.diagnose.speed.patches import with_patches
     from envkit.diagnose.speed.summary import viewed
+    from envkit.diagnose.speed.verdict import with_tried
     from envkit.diagnose.speed.words import provable
 
     speed, view = diagnosis.speed, viewed(recording.processes, recording.sources)
     if speed is None or view is None:
-        return diagnosis
+        return diagnosis, ()
     well = diagnosis.verdict == "healthy" and recording.script.exit_code == 0
+    now: tuple[Gain, ...] = ()
     if run is not None and ask.try_seconds is not None and well and provable(speed.gains):
         from envkit.diagnose.speed.trials import tried
 
         speed = tried(run, recording.processes, speed, ask.try_seconds, say)
-    return replace(diagnosis, speed=with_patches(speed, view.trace, recording.sources))
+        now = tuple(one for one in speed.gains if one.change is not None)
+    else:
+        speed = with_tried(speed, recording.tried)
+    return replace(diagnosis, speed=with_patches(speed, view.trace, recording.sources)), now
 
 
 def _run(ask: Ask) -> tuple[Recording, Ended, FirstRun | None]:

@@ -12,7 +12,7 @@ from envkit.core.codec import loads, read_input, to_json
 from envkit.core.redact import Identity, saved, secrets
 from envkit.core.text import encodable
 from envkit.diagnose.memory import MemoryUse
-from envkit.diagnose.model import ScriptEnd
+from envkit.diagnose.model import Gain, ScriptEnd
 from envkit.diagnose.speed.model import MachineCeiling
 from envkit.diagnose.trace import Trace
 from envkit.target.conditions import Conditions
@@ -46,6 +46,8 @@ class Recording:
     """What the machine was like meanwhile."""
     ceiling: MachineCeiling | None = None
     """What it gave right after the run, where that was measured."""
+    tried: tuple[Gain, ...] = ()
+    """What changes gained that were tried, or why there is no figure."""
     files: tuple[SourceFile, ...] = ()
     schema: str = "envkit.trace/1"
 

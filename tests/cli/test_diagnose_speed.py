@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from envkit.core.codec import dumps
-from envkit.diagnose.model import ScriptEnd
+from envkit.diagnose.model import Change, Gain, ScriptEnd
 from envkit.diagnose.recording import Recording, SourceFile, to_saved
 from envkit.diagnose.trace import Trace
 from tests.cli.commands import envkit
@@ -67,10 +67,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _kept(made, "slow.json", slow.trace, conditions=slow.conditions)
     _kept(made, "busy.json", busy.trace, conditions=busy.conditions)
     _kept(made, "short.json", short.trace, conditions=short.conditions)
+    tried = (
+        Gain(fix="more", change=Change(name="workers", value="2"), measured=(0.4, 0.5), same_losses=True),
+        Gain(fix="all", change=Change(name="together", value="workers=2"), measured=(0.6, 0.7)),
+        Gain(fix="else", change=Change(name="compile", value="1"), how="no time was left"),
+    )
+    _kept(made, "tried.json", slow.trace, conditions=slow.conditions, tried=tried)
     failed = replace(NAN, steps=slow.trace.steps, trip=replace(NAN.trip, step=399), speed=slow.speed)
     _kept(made, "nan.json", failed, conditions=slow.conditions)
     _kept(made, "exit3.json", slow.trace, code=3, conditions=slow.conditions)
     return made
+
+
+def test_what_was_tried_is_told_from_a_saved_run(folder: Path) -> None:
+    gains = json.loads(diagnose(folder, "tried.json", "--json").stdout)["speed"]["gains"]
+    found = {one["change"]["name"]: one for one in gains if one["change"] is not None}
+    assert found["workers"]["measured"] == [0.4, 0.5] and found["workers"]["same_losses"] is True
+    assert found["workers"]["predicted"] is not None
+    assert found["together"]["measured"] == [0.6, 0.7]
+    assert "compile" not in found
+    assert "1.40 to 1.50  the same" in diagnose(folder, "tried.json").stderr
 
 
 def diagnose(folder: Path, name: str, *options: str) -> subprocess.CompletedProcess[str]:

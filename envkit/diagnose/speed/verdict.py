@@ -60,6 +60,18 @@ def speed(
     return judged(found, slows, view)
 
 
+def with_tried(speed: Speed, tried: Sequence[Gain]) -> Speed:
+    """With what was measured of changes: of those that are proposed, and of several together."""
+    measured = {(one.change.name, one.change.value): one for one in tried if one.change is not None}
+    gains = []
+    for one in speed.gains:
+        known = None if one.change is None else measured.pop((one.change.name, one.change.value), None)
+        if known is not None:
+            one = replace(one, measured=known.measured, same_losses=known.same_losses, how=known.how)
+        gains.append(one)
+    return replace(speed, gains=(*gains, *(one for one in measured.values() if one.measured is not None)))
+
+
 def judged(found: Speed, slows: Sequence[Slow], view: View) -> Speed:
     """With the causes put in order."""
     kept = folded(slows)

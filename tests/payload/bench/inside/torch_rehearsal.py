@@ -36,8 +36,8 @@ class Words(nn.Module):
 def images():
     model = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(8, 16, 3, stride=2, groups=2), nn.GELU(), nn.ConvTranspose2d(16, 8, 2, stride=2), nn.Flatten(),
-        nn.Linear(8 * 36, 10),
+        nn.Conv2d(8, 16, 3, stride=2, groups=2), nn.GELU(), nn.ConvTranspose2d(16, 8, 2, stride=2),
+        nn.Flatten(), nn.Linear(8 * 36, 10),
     )  # fmt: skip
     return model, F.cross_entropy(model(torch.randn(8, 3, 16, 16)), torch.zeros(8, dtype=torch.long))
 
