@@ -6,12 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from envkit.bench import words
-from envkit.bench.held import BRAKE, CAP, HOT, GpuHeld
 from envkit.bench.hypothesis import COPIES, Case, Hypothesis, mean, seen
 from envkit.core.finding import Evidence
-
-_CAP_SET = 0.98
-"""Share of the default power limit below which somebody has set one."""
+from envkit.target.clocks import BRAKE, CAP, HOT, GpuHeld
 
 
 def gpu_clocks(case: Case) -> Iterator[Hypothesis]:
@@ -23,7 +20,7 @@ def gpu_clocks(case: Case) -> Iterator[Hypothesis]:
     ):
         concerned = [gpu for gpu in case.gpus if gpu.under(reasons)]
         if key == "power-cap-low":
-            concerned = [gpu for gpu in concerned if _capped(gpu)]
+            concerned = [gpu for gpu in concerned if gpu.capped]
         loss = mean(gpu.lost(reasons) for gpu in concerned)
         if not concerned or loss is None:
             continue
@@ -61,13 +58,6 @@ def _clock_evidence(gpus: Sequence[GpuHeld], reasons: Sequence[str]) -> Iterator
         if limit and gpu.facts is not None and gpu.facts.power_default:
             shown = f"{limit:g} W; {gpu.facts.power_default:g} W is the default"
             yield seen(f"power limit of {name}", shown, "NVML")
-
-
-def _capped(gpu: GpuHeld) -> bool:
-    default = gpu.facts.power_default if gpu.facts is not None else None
-    return bool(default) and any(
-        one.power_limit is not None and one.power_limit < _CAP_SET * (default or 0) for one in gpu.working
-    )
 
 
 def _facts(gpus: Iterable[GpuHeld]) -> bool:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from envkit.bench.held import CpuHeld, GpuHeld, Stretch, cpu_held, gpus_held
+from envkit.bench.held import CpuHeld, Stretch, cpu_held
 from envkit.core.finding import Evidence
+from envkit.target.clocks import GpuHeld, gpus_held
 
 COPIES = ("memcpy", "h2d", "d2h", "h2d-pageable", "d2h-pageable")
 """Workloads and ceilings that are copies between host and device."""

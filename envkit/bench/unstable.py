@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from envkit.bench import words
-from envkit.bench.held import BRAKE, HOT, CpuHeld, GpuHeld, Stretch, cpu_held, gpus_held
+from envkit.bench.held import CpuHeld, Stretch, cpu_held
 from envkit.core.text import count, one_line, size
+from envkit.target.clocks import BRAKE, HOT, GpuHeld, gpus_held
 from envkit.target.conditions import Conditions
 
 _OTHERS = 0.05

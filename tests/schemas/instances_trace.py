@@ -57,7 +57,7 @@ _SPEED = SpeedTrace(
         recipe=(
             Operation(
                 often=2.0, name="product", dtype="float32", shape=(32, 10),
-                more={"inner": 4, "wanted": "01", "bias": True, "batched": False, "given": None, "weight": (1, 2)},
+                more={"inner": 4, "wanted": "01", "bias": True, "given": None, "weight": (1, 2)},
             ),
         ),
         sizes=(Tensors(shape=(10, 4), dtype="float32", count=2),),

@@ -255,3 +255,39 @@ def test_others_on_the_gpu():
     assert "the same GPU" in (on(("python",)) or "")
     assert on(()) is None
     assert on(("python",), "cpu") is None
+
+
+HELD = {"sm_clock": 990, "utilisation": 0.95, "own": True, "power": 300.0, "temperature": 88.0}
+
+
+def _on_gpu(device: str = "cuda", facts: dict[str, Any] | None = None, **gpu: Any):
+    """A run that computes on a GPU all the time. gpu: fields of each of its moments."""
+    made = _view(settings={"device": device}, backward=0.01)
+    moments = tuple(
+        replace(one, gpus=(GpuMoment(index=0, **{**HELD, **gpu}),)) for one in made.conditions.moments
+    )
+    known = GpuFacts(index=0, sm_clock_max=1980, power_default=350.0, **(facts or {}))
+    return told(replace(made, conditions=replace(made.conditions, gpus=(known,), moments=moments)))
+
+
+def test_a_hot_gpu():
+    slow = _on_gpu(reasons=("hw-thermal",))["thermal-throttle"]
+    assert "heat holds the GPU's clock at 990 of 1980 MHz in 100% of the moments" in slow.summary
+    assert 0.25 < slow.share <= 0.5
+    assert any("-i 0" in (step.run or "") for step in slow.fix)
+
+
+def test_a_power_supply_and_a_power_limit():
+    assert "power-brake" in _on_gpu(reasons=("hw-power-brake",))
+    found = _on_gpu(reasons=("sw-power-cap",), power_limit=250.0)
+    assert any(one.value == "250 W; 350 W is the default" for one in found["power-cap-low"].evidence)
+    assert "power-cap-low" not in _on_gpu(reasons=("sw-power-cap",), power_limit=350.0)  # as it is made
+
+
+def test_clocks_that_say_nothing():
+    keys = {"thermal-throttle", "power-brake", "power-cap-low"}
+    assert not keys & set(_on_gpu(reasons=()))
+    assert not keys & set(_on_gpu(reasons=("hw-thermal",), sm_clock=1960))
+    assert not keys & set(_on_gpu(reasons=("hw-thermal",), utilisation=0.0))
+    assert not keys & set(_on_gpu("cpu", reasons=("hw-thermal",)))
+    assert not keys & set(_on_gpu(reasons=("hw-thermal",), own=False))

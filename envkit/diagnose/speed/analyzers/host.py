@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from envkit.diagnose.speed.analyzers import debug, memory, parallel, ranks, start, threads
+from envkit.diagnose.speed.analyzers import clocks, debug, memory, parallel, ranks, start, threads
 from envkit.diagnose.speed.model import Slow
 from envkit.diagnose.speed.view import View
 
@@ -14,6 +14,7 @@ ANALYZERS: tuple[Callable[[View], Iterable[Slow]], ...] = (
     threads.quota,
     threads.oversubscription,
     memory.pressure,
+    clocks.held_back,
     parallel.data_parallel,
     parallel.backend,
     parallel.unused,

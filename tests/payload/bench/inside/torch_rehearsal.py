@@ -56,7 +56,9 @@ def job(made, **more):
     model, loss = made
     found = graph.Found()
     graph.walk([loss.grad_fn], found)
-    sizes = [{"shape": list(one.shape), "dtype": str(one.dtype)[6:], "count": 1} for one in model.parameters()]
+    sizes = [
+        {"shape": list(one.shape), "dtype": str(one.dtype)[6:], "count": 1} for one in model.parameters()
+    ]
     recipe = json.loads(json.dumps(found.recipe(1)))
     return {"recipe": recipe, "sizes": sizes, "optimizer": "Adam", "threads": 1, **more}
 
@@ -68,12 +70,18 @@ asked = {
         "now": NOW, "autocast=bfloat16": {**MODEL, "autocast": "bfloat16"}, "batch=32": {**MODEL, "rows": 4},
     }),
     "words": job(words(), variants={
-        "now": {**NOW, "anomaly": True}, "anomaly=0": MODEL, "batch=32": {**MODEL, "anomaly": True, "rows": 4},
+        "now": {**NOW, "anomaly": True}, "anomaly=0": MODEL,
+        "batch=32": {**MODEL, "anomaly": True, "rows": 4},
     }, depth=20),
     "wide": job(wide(), variants={
         "now": NOW, "dtype=float32": {**NOW, "dtype": "float32"}, "fused=1": {**UPDATE, "fused": True},
     }),
-    "unknown": {**job(wide(), variants={"now": NOW, "fused=1": {**UPDATE, "fused": True}}), "optimizer": "Lion"},
+    "unknown": {
+        **job(wide(), variants={"now": NOW, "fused=1": {**UPDATE, "fused": True}}), "optimizer": "Lion",
+    },
 }  # fmt: skip
-print(json.dumps({name: {"kinds": [one["name"] for one in each["recipe"]], **rehearsal.rehearse(torch, each, "cpu")}
-                  for name, each in asked.items()}))  # fmt: skip
+done = {
+    name: {"kinds": [one["name"] for one in each["recipe"]], **rehearsal.rehearse(torch, each, "cpu")}
+    for name, each in asked.items()
+}
+print(json.dumps(done))
