@@ -173,14 +173,19 @@ class Given:
             shape[0] = max(1, round(shape[0] * self.variant.rows))
         return shape
 
-    def tensor(self, shape, wanted=True):
-        """Values between 0.1 and 1.1, which no function turns into NaN."""
+    def tensor(self, shape, wanted=True, weight=False):
+        """Values between 0.1 and 1.1, which no function turns into NaN.
+
+        Under autocast weights keep their type, and what goes from layer to layer is narrow already.
+        """
         size = 1
         for one in shape:
             size *= one
         if size * self.dtype.itemsize * 6 > _LARGEST:
             raise ValueError("too large")
-        made = self.torch.rand(shape, dtype=self.dtype, device=self.variant.device) + 0.1
+        half = self.variant.half and not weight and self.dtype == self.torch.float32
+        dtype = getattr(self.torch, self.variant.half) if half else self.dtype
+        made = (self.torch.rand(shape, device=self.variant.device) + 0.1).to(dtype)
         return made.requires_grad_(bool(int(wanted)))
 
 
@@ -190,10 +195,10 @@ def _product(torch, given):
     if given.more["batched"]:
         one = given.tensor([rows[0], rows[1], inner], wanted[0])
         return torch.bmm, (one, given.tensor([rows[0], inner, columns], wanted[1]))
-    one, weight = given.tensor([*rows, inner], wanted[0]), given.tensor([columns, inner], wanted[1])
+    one, weight = given.tensor([*rows, inner], wanted[0]), given.tensor([columns, inner], wanted[1], True)
     if not given.more["bias"]:
         return (lambda x, w: x @ w.t()), (one, weight)
-    return torch.nn.functional.linear, (one, weight, given.tensor([columns]))
+    return torch.nn.functional.linear, (one, weight, given.tensor([columns], True, True))
 
 
 def _convolution(torch, given):
@@ -217,7 +222,7 @@ def _convolution(torch, given):
             more["output_padding"], more["groups"],
         )  # fmt: skip
 
-    return forward, (given.tensor(shape, wanted[0]), given.tensor(weight, wanted[1]))
+    return forward, (given.tensor(shape, wanted[0]), given.tensor(weight, wanted[1], True))
 
 
 def _attention(torch, given):
@@ -239,18 +244,18 @@ def _recurrent(torch, given):
 
 def _norm(torch, given):
     width = given.shape[-1]
-    tensors = given.tensor(given.shape), given.tensor([width]), given.tensor([width])
+    tensors = given.tensor(given.shape), *(given.tensor([width], True, True) for _ in range(2))
     return (lambda x, w, b: torch.nn.functional.layer_norm(x, [width], w, b)), tensors
 
 
 def _batch_norm(torch, given):
     width = given.shape[1]
-    tensors = given.tensor(given.shape), given.tensor([width]), given.tensor([width])
+    tensors = given.tensor(given.shape), *(given.tensor([width], True, True) for _ in range(2))
     return (lambda x, w, b: torch.nn.functional.batch_norm(x, None, None, w, b, training=True)), tensors
 
 
 def _embedding(torch, given):
-    weight = given.tensor(given.more["given"])
+    weight = given.tensor(given.more["given"], True, True)
     index = torch.randint(0, given.more["given"][0], given.shape[:-1], device=given.variant.device)
     return (lambda w: torch.nn.functional.embedding(index, w)), (weight,)
 

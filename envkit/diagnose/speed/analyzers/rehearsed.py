@@ -18,8 +18,8 @@ from envkit.diagnose.speed.model import Rehearsal
 from envkit.diagnose.speed.view import View
 
 NOW = "now"
-_SLACK = 0.1
-"""Relative error of what is saved, beside the two ways to count it."""
+_SLACK = 0.15
+"""Relative error of what is saved, or of what stays, whichever is less; beside the ways to count it."""
 _LEAST = 0.02
 """Gain from which a change is worth a word."""
 _DEPTH = 15
@@ -109,9 +109,13 @@ def predicted(view: View, change: Change) -> tuple[float, float] | None:
         return None
     saved = [_saved(view, one) for one in found]
     low, high = (sum(one[end] for one in saved) for end in (0, 1))
-    times = 1.0
     if change.name == "batch" and view.settings.batch:
         times = int(change.value) / view.settings.batch
+        # What is neither model nor update may grow with the rows, or not.
+        rest = max(0.0, step - work(view).model - work(view).optimizer)
+        low -= (times - 1) * rest
+    else:
+        times = 1.0
     gains = sorted(times * step / max(0.02 * step, step - one) - 1 for one in (low, high))
     return gains[0], gains[1]
 
@@ -121,9 +125,12 @@ def _saved(view: View, one: Rehearsal) -> tuple[float, float]:
     found = work(view)
     actual = found.model if one.part == "model" else found.optimizer
     difference, ratio = one.now - one.then, 1 - one.then / one.now
-    both = sorted((difference * min(1.0, actual / one.now), ratio * actual))
-    margin = _SLACK * max(abs(both[0]), abs(both[1]))
-    return both[0] - margin, both[1] + margin
+    ends = [difference * min(1.0, actual / one.now), ratio * actual]
+    if one.change.name == "anomaly":  # the person's own operations are told as text, too, and views
+        ends.append(ratio * (actual + view.shares.get("own", 0.0) * found.step))
+    low, high = min(ends), max(ends)
+    margins = (_SLACK * min(abs(end), max(0.0, actual - end)) for end in (low, high))
+    return low - next(margins), high + next(margins)
 
 
 def told_in(view: View, gains: Iterable[Gain]) -> list[Gain]:
