@@ -216,11 +216,15 @@ def _convolution(torch, given):
         ]
         shape = [given.shape[0], channels, *spatial]
 
+    # Autocast knows these names, and not that which is behind all of them.
+    kind = "conv{}{}d".format("_transpose" if more["transposed"] else "", len(shape) - 2)
+    told = {name: more[name] for name in ("stride", "padding", "dilation", "groups")}
+    if more["transposed"]:
+        told["output_padding"] = more["output_padding"]
+    call = getattr(torch.nn.functional, kind)
+
     def forward(x, w):
-        return torch.convolution(
-            x, w, None, more["stride"], more["padding"], more["dilation"], more["transposed"],
-            more["output_padding"], more["groups"],
-        )  # fmt: skip
+        return call(x, w, None, **told)
 
     return forward, (given.tensor(shape, wanted[0]), given.tensor(weight, wanted[1], True))
 
