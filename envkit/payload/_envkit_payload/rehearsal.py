@@ -32,7 +32,6 @@ class Variant:
         self.anomaly = change.get("anomaly", False)
         self.fused, self.foreach = change.get("fused"), change.get("foreach")
         self.parts = change["parts"]
-        self.seconds = 0.0
 
     def type_of(self, name):
         """The number type in place of that of the recipe."""
@@ -62,28 +61,33 @@ def rehearse(torch, job, device):
 
 
 def _model(torch, job, variants, left_out):
-    until = time.perf_counter() + _BUDGET
-    for row in job["recipe"]:
-        if time.perf_counter() > until:
-            left_out.append("{}: no time".format(row["name"]))
-            continue
-        try:
-            took = _operation(torch, job, variants, row)
-        except Exception as error:  # one that cannot be had in one of the variants is left out of all
-            left_out.append("{}: {}: {}".format(row["name"], type(error).__name__, str(error)[:200]))
-            continue
-        for one, seconds in zip(variants, took):
-            one.seconds += row["often"] * seconds
-    return {one.name: one.seconds for one in variants if one.seconds}
+    took = [{} for _ in job["recipe"]]
+    groups = {}
+    for one in variants:
+        groups.setdefault(one.threads or job["threads"], []).append(one)
+    # One number of threads after the other: those of a larger pool wait busily for a while.
+    for together in groups.values():
+        until = time.perf_counter() + _BUDGET / len(groups)
+        for row, found in zip(job["recipe"], took):
+            if time.perf_counter() > until:
+                left_out.append("{}: no time".format(row["name"]))
+                continue
+            try:
+                found.update(_operation(torch, job, together, row))
+            except Exception as error:  # one that cannot be had in one of the variants
+                left_out.append("{}: {}: {}".format(row["name"], type(error).__name__, str(error)[:200]))
+    both = [(row["often"], found) for row, found in zip(job["recipe"], took) if len(found) == len(variants)]
+    sums = {one.name: sum(often * found[one.name] for often, found in both) for one in variants}
+    return sums if all(sums.values()) else {}
 
 
 def _operation(torch, job, variants, row):
-    """Median seconds of an operation with its gradients, for each variant; they take turns."""
+    """Median seconds of an operation with its gradients, by variant; they take turns."""
     calls = []
     for one in variants:
         dtype = one.type_of(row["dtype"])
         if dtype is None:
-            return [0.0] * len(variants)
+            return {one.name: 0.0 for one in variants}
         make = _MAKERS.get(row["name"], _other)
         calls.append(_pass(torch, one, make(torch, Given(torch, dtype, one, row))))
     took, sync = [[] for _ in variants], _sync(torch, variants[0].device)
@@ -101,7 +105,7 @@ def _operation(torch, job, variants, row):
             spent += seconds
         if turn >= 2 and spent > _EACH * len(variants):
             break
-    return [statistics.median(one) for one in took]
+    return {one.name: statistics.median(seconds) for one, seconds in zip(variants, took)}
 
 
 def _sync(torch, device):

@@ -132,6 +132,11 @@ def test_compiled_again_and_again() -> None:
     assert 0.4 < low < 1.5 <= high and slow.gains[0].change == Change(name="dynamic", value="1")
 
 
+def test_where_it_is_compiled_is_where_to_change_it() -> None:
+    seen = replace(compiled(6), files={SCRIPT: "import torch\nnet = make()\nfast = torch.compile(net)\n"})
+    assert one(recompiles(seen)).where.line == 3
+
+
 def test_python_value_that_changes() -> None:
     slow = one(recompiles(compiled(6, why="L['step'] == 3")))
     assert "Python value" in slow.fix[0].say

@@ -76,8 +76,8 @@ def test_the_difference_comes_off_the_step() -> None:
 
 def test_a_rehearsal_that_took_longer_counts_in_proportion() -> None:
     low, high = of(seen({"model": {"now": 0.16, "autocast=bfloat16": 0.08}}), HALF)
-    assert low == pytest.approx(1 / (1 - 0.4 * 0.9) - 1, rel=1e-3)
-    assert high == pytest.approx(1 / (1 - 0.4 * 1.1) - 1, rel=1e-3)
+    assert low == pytest.approx(1 / (1 - 0.4 * 0.85) - 1, rel=1e-3)
+    assert high == pytest.approx(1 / (1 - 0.4 * 1.15) - 1, rel=1e-3)
 
 
 def test_both_parts_count() -> None:

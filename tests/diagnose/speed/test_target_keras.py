@@ -225,6 +225,19 @@ def test_traces_again_are_told_with_tensorflows_own_remedy():
     assert (found.where.file, found.where.line) == ("/home/me/train.py", 7)
 
 
+def test_a_trace_for_a_python_value_is_told_where_the_function_is_called():
+    text = (
+        "@tf.function\ndef step(x, rate):\n    return x * rate\n\nfor n in range(9):\n    step(x, 0.1 * n)\n"
+    )
+    what, why = "/home/me/train.py:1 step", "another Python value for `rate`"
+    again = [Compilation(step=100 + n, seconds=0.4, what=what, why=why) for n in range(8)]
+    seen = view(
+        step=lambda n: 0.4 if 100 <= n < 108 else 0.01, compilations=again, files={"/home/me/train.py": text}
+    )
+    (found,) = retraced(_tensorflow(seen))
+    assert found.where.line == 6
+
+
 def test_checks_of_each_operation_are_debugging_left_on():
     text = "import tensorflow as tf\ntf.debugging.enable_check_numerics()\n"
     settings = {"checks": ("enable_check_numerics",)}

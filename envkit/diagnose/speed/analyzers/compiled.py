@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from envkit.core.finding import Evidence, FixStep
 from envkit.diagnose.model import Change, Gain, Where
+from envkit.diagnose.speed.analyzers import source
 from envkit.diagnose.speed.model import Slow
 from envkit.diagnose.speed.trace import Compilation
 from envkit.diagnose.speed.view import View
@@ -50,7 +51,7 @@ def compiled_again(view: View) -> Iterable[Slow]:
             Evidence(what="why", value=_short(why), source="the compiler"),
             *_given_up(view, often),
         ),
-        where=_where(often[0]),
+        where=_asked_for(view) or _where(often[0]),
         fix=_fix(why),
         gains=(
             Gain(
@@ -87,6 +88,15 @@ def _given_up(view: View, often: tuple[str, int]) -> Iterable[Evidence]:
 def _short(why: str) -> str:
     text = " ".join(why.split())
     return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _asked_for(view: View) -> Where | None:
+    """The person's line that has something compiled: that is the one to change."""
+    for file, text in view.files.items():
+        number = source.find_call(text, "torch.compile")
+        if number is not None:
+            return Where(file=file, line=number, phase="setup")
+    return None
 
 
 def _where(what: str) -> Where:

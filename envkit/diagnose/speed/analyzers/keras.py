@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -80,9 +81,26 @@ def retraced(view: View) -> Iterable[Slow]:
         gains = tuple(replace(gain, fix=_cure(why), change=None) for gain in one.gains)
         evidence = tuple(row for row in one.evidence if row.what != "limit")
         yield replace(
-            one, confidence=0.95, gains=gains, fix=(FixStep(say=_cure(why)),), evidence=evidence,
+            one, confidence=0.95, gains=gains, where=_called(view, one.where, why), evidence=evidence,
+            fix=(FixStep(say=_cure(why)),),
             summary=one.summary.replace("was compiled again", "was traced again"),
         )  # fmt: skip
+
+
+def _called(view: View, traced: Where, why: str) -> Where:
+    """Where the function is called with what changes; else where it begins."""
+    name = one.group(1) if (one := re.search(r"for `(\w+)`", why)) is not None else None
+    function = None
+    if traced.file and traced.line:
+        text = view.files.get(traced.file, "")
+        function = source.function(text, traced.line) or source.function(text, traced.line + 1)
+    if function is None or name is None:
+        return traced
+    for file, text in view.files.items():
+        number = source.find_call(text, function.name)
+        if number is not None:
+            return Where(file=file, line=number, phase="forward")
+    return traced
 
 
 def _cure(why: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from envkit.core.finding import Evidence, FixStep
 from envkit.diagnose.model import Change, Gain, Where
 from envkit.diagnose.speed import whatif
-from envkit.diagnose.speed.analyzers import own
+from envkit.diagnose.speed.analyzers import own, source
 from envkit.diagnose.speed.analyzers.wait_facts import LEAST
 from envkit.diagnose.speed.analyzers.wait_kinds import kinds
 from envkit.diagnose.speed.model import Slow
@@ -117,6 +117,19 @@ def _gains(view: View, loader: Loader, compute: float, waited: float) -> list[Ga
     return found
 
 
+def _asks(view: View, file: str, line: int) -> int | None:
+    """In the function of a map, the line that goes back to Python."""
+    text = view.files.get(file, "")
+    function = source.function(text, line) or source.function(text, line + 1)
+    number = source.find(text, "py_function", "numpy_function")
+    inside = (
+        function is not None
+        and number is not None
+        and function.lineno <= number <= (function.end_lineno or 0)
+    )
+    return number if inside else None
+
+
 def _line(view: View, loader: Loader) -> Line | None:
     """Where the time goes: the person's Python in the pipeline, its map, else where the pipeline is made."""
     waits = kinds(view, [one for one in view.samples if one.phase == "wait"])
@@ -127,7 +140,8 @@ def _line(view: View, loader: Loader) -> Line | None:
             place, _, function = told[0].partition(" ")
             file, _, number = place.rpartition(":")
             if number.isdigit():
-                return Line(file, int(number), function, 0.0, view.text(file, int(number)))
+                asked = _asks(view, file, int(number)) if name == "python" else None
+                return Line(file, asked or int(number), function, 0.0, view.text(file, asked or int(number)))
     if line is not None:
         return line
     if not loader.stack:

@@ -134,7 +134,8 @@ def restart(view: View) -> Iterable[Slow]:
     worst = max(restarted, key=lambda one: costs[one.number])
     frame = worst.stack[0] if worst.stack else None
     each = worst.first_waits / worst.epochs
-    ends = 0.85 * share, min(1.15 * share, max(share, view.shares.get("wait", 0.0)))
+    # While workers start, the training waits for a CPU as well.
+    ends = 0.95 * share, max(share, view.shares.get("wait", 0.0)) + 0.5 * (view.counted("queued") or 0.0)
     change = Gain(
         fix="persistent_workers=True", key="worker-restart", predicted=whatif.of_share(*ends),
         change=Change(name="persistent", value="1"),
