@@ -13,27 +13,32 @@ if TYPE_CHECKING:
     from envkit.diagnose.patch import Patch
 
 
-def offer(patches: Sequence[Patch | None], sources: Mapping[str, str], *, yes: bool) -> None:
-    """Show the change of the first cause, ask, and write the file whole or not at all.
+def offer(changes: Sequence[Patch], sources: Mapping[str, str], *, yes: bool) -> None:
+    """Show one change, ask, and write its files whole or not at all.
 
-    sources: the files as they were judged. Raises DiskError where it cannot be written or has changed since.
+    changes: the files that it changes. sources: the files as they were judged. Raises DiskError where one
+    cannot be written or has changed since.
     """
-    change = next(iter(patches), None)
-    if change is None:
+    if not changes:
         say("there is no change to apply: what to do is in the report")
         return
-    _show(change)
-    if not yes and not _agreed(f"Write this to {change.path}?"):
+    for change in changes:
+        _show(change)
+    names = " and ".join(one.path for one in changes)
+    if not yes and not _agreed(f"Write this to {names}?"):
         say("nothing was written")
         return
-    if _text(change.path) != sources.get(change.path):
-        raise DiskError(
-            f"{change.path} was changed while the script ran", todo="nothing was written; run envkit again"
-        )
+    for change in changes:
+        if _text(change.path) != sources.get(change.path):
+            raise DiskError(
+                f"{change.path} was changed while the script ran",
+                todo="nothing was written; run envkit again",
+            )
     from envkit.core.codec import write_text
 
-    write_text(change.path, change.text)
-    say(f"wrote {change.path}")
+    for change in changes:
+        write_text(change.path, change.text)
+        say(f"wrote {change.path}")
 
 
 def _show(change: Patch) -> None:

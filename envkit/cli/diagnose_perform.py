@@ -65,7 +65,7 @@ def perform(ask: Ask) -> None:
     if ask.apply:
         from envkit.cli.diagnose_apply import offer
 
-        offer(patches, recording.sources, yes=ask.yes)
+        offer(_change(diagnosis, patches, recording), recording.sources, yes=ask.yes)
     for trouble in unwritten:
         if trouble is not None:
             raise trouble
@@ -109,6 +109,21 @@ def _sped(
     else:
         speed = with_tried(speed, recording.tried)
     return replace(diagnosis, speed=with_patches(speed, view.trace, recording.sources)), now
+
+
+def _change(
+    diagnosis: Diagnosis, patches: tuple[Patch | None, ...], recording: Recording
+) -> tuple[Patch, ...]:
+    """What `--apply` writes: the change for the first cause; of a healthy run the best one for speed."""
+    from envkit.diagnose.speed.patches import best_patches
+    from envkit.diagnose.speed.summary import viewed
+
+    if diagnosis.causes:
+        return tuple(one for one in patches[:1] if one is not None)
+    view = viewed(recording.processes, recording.sources)
+    if diagnosis.speed is None or view is None or diagnosis.verdict != "healthy":
+        return ()
+    return best_patches(diagnosis.speed, view.trace, recording.sources)
 
 
 def _run(ask: Ask) -> tuple[Recording, Ended, FirstRun | None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from envkit.diagnose.model import Change, Gain, Speed
-from envkit.diagnose.patch import edited
+from envkit.diagnose.patch import Patch, edited
 from envkit.diagnose.patch_source import Edit, Source, applied, called, keyword, number
 from envkit.diagnose.speed.trace import Settings
 from envkit.diagnose.trace import Trace
@@ -16,6 +16,8 @@ Places = Mapping[str, tuple[str, int]]
 """File and line of what was made: `loader`, `optimizer`."""
 _Make = Callable[[Source, int | None, str], Iterator[Edit]]
 _OPTIMISERS = ("SGD", "Adam", "AdamW", "Adagrad", "RMSprop", "NAdam")
+HELPED = 0.02
+"""Gain from which a change is worth making."""
 _WORKERS = 5
 """Place of num_workers among a DataLoader's arguments."""
 
@@ -61,20 +63,44 @@ def places(trace: Trace) -> dict[str, tuple[str, int]]:
 
 def patch(changes: Sequence[Change], files: Mapping[str, str], known: Places) -> str | None:
     """All of some changes as a unified diff; None where one of them cannot be made in these files."""
+    return "".join(one.diff for one in _patches(changes, files, known)) or None
+
+
+def best(speed: Speed) -> Gain | None:
+    """The change to make: of those that were tried and helped the best, several together counting as one;
+    where nothing was tried, the first for the primary cause. None that changes what is trained.
+    """
+    known = [one for one in speed.gains if one.patch and one.free and one.same_losses is not False]
+    if any(one.measured is not None for one in speed.gains):
+        helped = [one for one in known if one.measured is not None and one.measured[0] >= HELPED]
+        return max(helped, key=lambda one: one.measured or (0.0, 0.0), default=None)
+    key = None if speed.primary is None else speed.primary.key
+    promising = (one for one in known if one.predicted is not None and one.predicted[1] >= HELPED)
+    return next((one for one in promising if one.key == key), None)
+
+
+def best_patches(speed: Speed, trace: Trace, files: Mapping[str, str]) -> tuple[Patch, ...]:
+    """The files as the best change makes them; () where there is none."""
+    gain = best(speed)
+    return () if gain is None else _patches(_changes(gain), files, places(trace))
+
+
+def _patches(changes: Sequence[Change], files: Mapping[str, str], known: Places) -> tuple[Patch, ...]:
+    """The files that change; () where one of the changes cannot be made in these files."""
     texts = dict(files)
     for one in sorted(changes, key=lambda one: one.name in _LINES):  # lines of others stay as they are
         file = _file(one, texts, known)
         make = _MAKERS.get(one.name) or _LINES.get(one.name)
         if file is None or make is None:
-            return None
+            return ()
         source = Source(texts[file], ast.parse(texts[file]))
         texts[file] = applied(texts[file], tuple(make(source, _line(one, known), one.value)))
-    return "".join(_diff(path, text, texts[path]) for path, text in files.items()) or None
+    found = (_edited(path, text, texts[path]) for path, text in files.items())
+    return tuple(one for one in found if one is not None)
 
 
-def _diff(path: str, before: str, after: str) -> str:
-    found = edited(path, before, (Edit(start=0, end=len(before.encode()), text=after),))
-    return "" if found is None else found.diff
+def _edited(path: str, before: str, after: str) -> Patch | None:
+    return edited(path, before, (Edit(start=0, end=len(before.encode()), text=after),))
 
 
 def _line(change: Change, known: Places) -> int | None:

@@ -15,6 +15,7 @@ from envkit.diagnose.repeat import FirstRun
 from envkit.diagnose.rerun import refusals
 from envkit.diagnose.speed.arms import Arm, Field, Seen
 from envkit.diagnose.speed.others import Others
+from envkit.diagnose.speed.patches import HELPED
 from envkit.diagnose.speed.paths import path
 from envkit.diagnose.speed.slices import gain
 from envkit.diagnose.trace import Trace
@@ -43,7 +44,6 @@ _ROUNDS, _SHARP = 8, 0.015
 """Rounds after which it is enough where the intervals are no wider than this, to both sides."""
 _MEMORY = 0.9
 """Of the free memory, what repetitions may take."""
-_HELPED = 0.02
 _PORTS = ("--master-port", "--master_port", "--rdzv-endpoint", "--rdzv_endpoint", "--standalone")
 
 Say = Callable[[str], None]
@@ -300,7 +300,7 @@ def _helped(gains: Iterable[Gain]) -> list[Gain]:
         if one.change is None or one.measured is None or not one.free or one.same_losses is False:
             continue
         before = found.get(one.change.name)
-        if one.measured[0] > _HELPED and (before is None or one.measured > (before.measured or (0.0, 0.0))):
+        if one.measured[0] > HELPED and (before is None or one.measured > (before.measured or (0.0, 0.0))):
             found[one.change.name] = one
     return list(found.values())
 

@@ -45,8 +45,21 @@ def test_a_file_that_was_changed_meanwhile_stays(tmp_path: Path) -> None:
 
 def test_nothing_to_apply_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     offer([], {}, yes=True)
-    offer([None], {}, yes=True)
-    assert capsys.readouterr().err.count("there is no change to apply") == 2
+    assert "there is no change to apply" in capsys.readouterr().err
+
+
+def test_a_change_of_two_files_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    one, two = tmp_path / "train.py", tmp_path / "data.py"
+    for path in (one, two):
+        path.write_text("old\n")
+    sources = {str(path): "old\n" for path in (one, two)}
+    two.write_text("changed\n")
+    with pytest.raises(DiskError, match=r"data\.py was changed"):
+        offer([change(one), change(two)], sources, yes=True)
+    assert one.read_text() == "old\n"
+    two.write_text("old\n")
+    offer([change(one), change(two)], sources, yes=True)
+    assert one.read_text() == two.read_text() == "new\n"
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

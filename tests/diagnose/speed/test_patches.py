@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from envkit.diagnose.model import Change, Gain, Speed
-from envkit.diagnose.speed.patches import patch, with_patches
+from envkit.diagnose.model import Change, Gain, Slowness, Speed
+from envkit.diagnose.speed.patches import best, best_patches, patch, with_patches
 from envkit.diagnose.speed.trace import Frame, Loader, SpeedTrace
 from envkit.diagnose.trace import Optimizer, Trace
 
@@ -17,6 +17,7 @@ LONG = """loader = DataLoader(
     shuffle=True,
 )
 """
+FRAME = Frame(file="train.py", line=1, function="f", users=True)
 MADE = {"loader": ("train.py", 1), "optimizer": ("train.py", 2)}
 TWO = "import torch\nopt = torch.optim.Adam(net.parameters(), lr=1e-3)\n"
 
@@ -91,3 +92,44 @@ def test_several_together_and_in_the_speed():
     diff = found[2].patch or ""
     assert "num_workers=2" in diff and "foreach=True" in diff and "torch.set_num_threads(2)" in diff
     assert [one.fix for one in found] == [one.fix for one in gains]
+
+
+def gain(name: str, *measured: float, key: str = "too-few-workers", **more) -> Gain:
+    return Gain(
+        fix=name, change=Change(name=name, value="1"), key=key, patch="+", predicted=(0.3, 0.5),
+        measured=measured or None, **more,
+    )  # fmt: skip
+
+
+def named(*gains: Gain) -> str | None:
+    primary = Slowness(key="too-few-workers", share=0.5, confidence=0.8, summary="", evidence=())
+    found = best(Speed(primary=primary, gains=gains))
+    return None if found is None else found.fix
+
+
+def test_the_best_change_is_what_helped_most():
+    assert named(gain("pin", 0.1, 0.2), gain("workers", 0.4, 0.6), gain("fused", 0.1, 0.9)) == "workers"
+    assert named(gain("pin", 0.1, 0.2), gain("together", 0.5, 0.6), gain("workers", 0.4, 0.6)) == "together"
+    assert named(gain("workers", 0.01, 0.6), gain("pin", -0.2, -0.1)) is None
+    assert named(gain("workers", 0.4, 0.6, same_losses=False)) is None
+    assert named(gain("batch", 0.4, 0.6, free=False), gain("pin", 0.1, 0.2)) == "pin"
+
+
+def test_the_best_change_where_nothing_was_tried_is_that_of_the_cause():
+    assert named(gain("fused", key="slow-optimizer"), gain("workers")) == "workers"
+    assert named(gain("fused", key="slow-optimizer")) is None
+    assert best(Speed(primary=None, gains=(gain("workers"),))) is None
+    assert named() is None
+
+
+def test_files_as_the_best_change_makes_them():
+    loader = Loader(number=0, kind="torch", training=True, stack=(FRAME,))
+    trace = Trace(framework="torch", speed=SpeedTrace(loaders=(loader,)))
+    primary = Slowness(key="too-few-workers", share=0.5, confidence=0.8, summary="", evidence=())
+    found = Gain(
+        fix="", key="too-few-workers", predicted=(0.3, 0.5), change=Change(name="workers", value="2")
+    )
+    speed = with_patches(Speed(primary=primary, gains=(found,)), trace, {"train.py": LOADER})
+    (changed,) = best_patches(speed, trace, {"train.py": LOADER, "other.py": "x = 1\n"})
+    assert changed.path == "train.py" and "num_workers=2" in changed.text
+    assert changed.diff == speed.gains[0].patch
