@@ -59,7 +59,7 @@ def job(made, **more):
     sizes = [
         {"shape": list(one.shape), "dtype": str(one.dtype)[6:], "count": 1} for one in model.parameters()
     ]
-    recipe = json.loads(json.dumps(found.recipe(1)))
+    recipe = json.loads(json.dumps(found.recipe.told(1)))
     return {"recipe": recipe, "sizes": sizes, "optimizer": "Adam", "threads": 1, **more}
 
 

@@ -5,6 +5,8 @@ Shapes are read from the graph alone: saved tensors are not touched, since unpac
 
 import math
 
+from .recipe import Recipe
+
 MOST = 20000
 """Nodes that are looked at."""
 _SHAPES = 64
@@ -15,8 +17,6 @@ _DEEP = 10
 """Operations between two that belong together."""
 _MATRIX = {"Addmm": 1, "Mm": 0, "Bmm": 0, "Baddbmm": 1, "Addbmm": 1, "Mv": 0, "Addmv": 1}
 """Products, with the place of their first factor."""
-_OWN = frozenset((*_MATRIX, "Convolution", "ConvolutionOverrideable", "Linear", "MkldnnRnnLayer"))
-"""Operations with a row of their own kind."""
 _LIGHT = frozenset(
     "View UnsafeView ReshapeAlias Expand Transpose Permute T Mul Div Add Sub MaskedFill Where ToCopy Clone"
     " NativeDropout FusedDropout Squeeze Unsqueeze Slice Select AsStrided Alias Dropout Tril Triu".split()
@@ -27,8 +27,6 @@ _FREE = frozenset(
     " UnsafeSplit Unbind Chunk AccumulateGrad Unfold".split()
 )
 """Operations that move no values."""
-_KINDS, TOLD = 512, 96
-"""Kinds of operations that are counted; that are told of."""
 _NORMS = ("NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm", "BatchNorm")
 
 
@@ -51,26 +49,7 @@ class Found:
         self.compiled = False
         self.parallel = False
         """Whether a model was copied to several devices for this step."""
-        self._kinds = {}
-
-    def did(self, what, out, size=None, **more):
-        """An operation. what: its name; out: shape and type of its result; size: what it costs, about, in
-        values that are read and written."""
-        key = what, out[1], out[0], tuple(sorted(more.items()))
-        before = self._kinds.get(key)
-        if before is not None:
-            before[0] += 1
-        elif len(self._kinds) < _KINDS:
-            self._kinds[key] = [1, math.prod(out[0]) if size is None else size]
-
-    def recipe(self, steps):
-        """The dearest kinds of operations: how often in a step, name, type, shape, and the rest."""
-        dearest = sorted(self._kinds, key=lambda one: -self._kinds[one][0] * self._kinds[one][1])
-        return [
-            {"often": self._kinds[one][0] / steps, "name": one[0], "dtype": one[1], "shape": one[2],
-             "more": dict(one[3])}
-            for one in dearest[:TOLD]
-        ]  # fmt: skip
+        self.recipe = Recipe()
 
 
 def walk(roots, found):
@@ -88,8 +67,6 @@ def walk(roots, found):
         if name == "AccumulateGrad":
             continue
         found.operations += 1
-        if name not in _OWN and name not in _FREE and not name.startswith("ScaledDotProduct"):
-            _other(node, name, found)
         if name in _MATRIX:
             _product(node, name, found)
         elif "onvolution" in name:
@@ -100,12 +77,8 @@ def walk(roots, found):
             _recurrent(node, found)
         elif name == "Linear":
             _linear(node, found)
-        elif name.startswith(_NORMS):
-            found.biased += _is_biased(node)
-        elif name.startswith("CompiledFunction"):
-            found.compiled = True
-        elif name in ("Gather", "Broadcast"):
-            found.parallel = True
+        elif name not in _FREE:
+            _other(node, name, found)
 
 
 def _name(node):
@@ -139,7 +112,13 @@ def _costs(found, kind, forward, backward):
 
 
 def _other(node, name, found):
-    """An operation of which nothing but its shapes matters."""
+    """An operation whose cost is that of its values, if it has any."""
+    if name.startswith(_NORMS):
+        found.biased += _is_biased(node)
+    elif name.startswith("CompiledFunction"):
+        found.compiled = True
+    elif name in ("Gather", "Broadcast"):
+        found.parallel = True
     out = _out(node)
     edges = node.next_functions
     if out is None or not edges:
@@ -148,7 +127,7 @@ def _other(node, name, found):
     if not math.prod(out[0]) or out[1].startswith("int"):
         return
     size = max(math.prod(out[0]), math.prod(given or ()))
-    found.did(name, out, 4 * size, **({} if given in (None, out[0]) else {"given": given}))
+    found.recipe.did(name, out, 4 * size, **({} if given in (None, out[0]) else {"given": given}))
 
 
 def _wanted(edges):
@@ -173,8 +152,10 @@ def _product(node, name, found):
     factors = edges[place : place + 2]
     _costs(found, out[1], forward, forward * sum(one[0] is not None for one in factors))
     if not vector:
-        found.did("product", out, forward / _DENSE, inner=inner, wanted=_wanted(factors), bias=place == 1,
-                  batched="Bmm" in name or name == "Baddbmm")  # fmt: skip
+        found.recipe.did(
+            "product", out, forward / _DENSE, inner=inner, wanted=_wanted(factors), bias=place == 1,
+            batched=name in ("Bmm", "Baddbmm"),
+        )  # fmt: skip
     weight = _leaf(edges[place + 1][0])
     if weight is not None and len(weight) == 2 and (weight in found.weights or len(found.weights) < _SHAPES):
         found.weights[weight] = found.weights.get(weight, 0) + 1
@@ -226,7 +207,7 @@ def _convolution(node, found):
         _costs(found, out[1], forward, forward * sum(one[0] is not None for one in edges[:2]))
         told = {name: _plain(getattr(node, "_saved_" + name, None)) for name in _LAYOUT}
         if None not in told.values():
-            found.did(
+            found.recipe.did(
                 "convolution", out, forward / _DENSE, weight=weight, wanted=_wanted(edges[:2]),
                 given=_shape(edges[0]), **told
             )  # fmt: skip
@@ -242,7 +223,7 @@ def _fused(node, found):
         keys = _shape(edges[1]) or out[0]
         forward = 4.0 * math.prod(out[0]) * keys[-2]
         _costs(found, out[1], forward, 2 * forward)
-        found.did("attention", out, forward / _DENSE, keys=keys[-2])
+        found.recipe.did("attention", out, forward / _DENSE, keys=keys[-2])
 
 
 def _recurrent(node, found):
@@ -253,7 +234,7 @@ def _recurrent(node, found):
         forward = 2.0 * out[0][0] * out[0][1] * sum(math.prod(one) for one in weights)
         _costs(found, out[1], forward, 2 * forward)
         if weights:
-            found.did("recurrent", out, forward / _DENSE, weight=max(weights))
+            found.recipe.did("recurrent", out, forward / _DENSE, weight=max(weights))
 
 
 def _linear(node, found):
@@ -262,7 +243,7 @@ def _linear(node, found):
     if out is not None and weight is not None:
         forward = 2.0 * math.prod(out[0]) * weight[-1]
         _costs(found, out[1], forward, forward * sum(one[0] is not None for one in edges[:2]))
-        found.did(
+        found.recipe.did(
             "product", out, forward / _DENSE, inner=weight[-1], wanted=_wanted(edges[:2]),
             bias=len(edges) > 2, batched=False,
         )  # fmt: skip

@@ -186,7 +186,7 @@ class Survey:
             told["shapes"] = sorted(found.weights, key=lambda one: -found.weights[one] * one[0] * one[1])
             if found.flops and found.whole and not told["compiled"]:
                 told["flops"] = found.flops / self._steps
-            told["recipe"] = found.recipe(self._steps)
+            told["recipe"] = found.recipe.told(self._steps)
             told["attention"] = attention.lines() or [""] if found.attention else []
             most = max(found.types, key=found.types.get, default=None)
             told["computed"] = most
