@@ -7,6 +7,7 @@ import json
 import re
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,32 @@ from tests.e2e.real_docker import PYTHON, TORCH, Docker, base_image, docker_engi
 pytestmark = pytest.mark.timeout(900)
 SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s(.+?)\s-----END CERTIFICATE-----", re.DOTALL)
+
+SLOW = """
+import time
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+class Squares(Dataset):
+    def __len__(self):
+        return 1280
+
+    def __getitem__(self, index):
+        time.sleep(0.002)
+        return torch.full((8,), index % 7 / 10), torch.zeros(1)
+
+torch.set_num_threads(1)
+model = torch.nn.Linear(8, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for epoch in range(4):
+    for x, y in DataLoader(Squares(), batch_size=32):
+        loss = torch.nn.functional.mse_loss(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+"""It sleeps where it is slow, so that a busy machine changes little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +142,22 @@ def test_a_classic_build_is_proved_from_inside(docker: Docker, classic: Made) ->
     proved(classic)
     assert "--mount" not in (classic.folder / "Dockerfile").read_text()
     assert "Step 1/" in (classic.folder / "build.log").read_text()
+    assert docker.containers() == []
+
+
+def test_where_the_time_of_a_script_goes_in_it(docker: Docker, buildkit: Made, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(SLOW)
+    argv = [
+        *(sys.executable, "-m", "envkit.cli.main", "diagnose", "--image", buildkit.image, "--only", "speed"),
+        *("--json", "-o", "out.json", "--", "train.py"),
+    ]
+    done = subprocess.run(
+        argv, env=docker.env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    speed = json.loads((tmp_path / "out.json").read_text())["speed"]
+    assert speed["parts"][0]["what"] == "waiting for data" and speed["parts"][0]["share"] > 0.5
+    assert speed["primary"]["key"] in ("dataloader-bound", "too-few-workers")
     assert docker.containers() == []
 
 

@@ -72,6 +72,23 @@ def test_threads_of_data_workers():
     assert "thread-oversubscription" not in told(replace_workers(view, single))
 
 
+def test_workers_whose_threads_get_in_each_others_way():
+    """They compute all the time, on all CPUs, and the training waits for what they make."""
+    made = [
+        Worker(loader=0, number=n, pid=200 + n, threads=8, batches=50, fetched=1.6, cpu=1.4) for n in range(2)
+    ]
+    fields = {
+        "workers": made, "wait": 0.016, "moments": {"queued": 0.1, "ran": 0.1}, "settings": {"threads": 1},
+    }  # fmt: skip
+    slow = told(_view(**fields, conditions={"busy": 1.95, "own": 1.9}))["thread-oversubscription"]
+    assert 0.35 < slow.share < 0.55 and "dataloader-bound" in slow.folds
+    assert "one thread, 16 in data workers, for 2 usable CPUs" in slow.summary
+    assert "batches are waited for 80% of the time" in slow.summary
+    assert "One thread in each data worker" in slow.fix[0].say
+    idle = told(_view(**fields, conditions={"busy": 0.4, "own": 0.35}))
+    assert "thread-oversubscription" not in idle  # they wait for something else
+
+
 def replace_workers(view: View, workers: list[Worker]) -> View:
     return replace(view, trace=replace(view.trace, speed=replace(view.speed, workers=tuple(workers))))
 

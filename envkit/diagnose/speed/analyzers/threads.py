@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from envkit.core.finding import Evidence, FixStep
 from envkit.diagnose.model import Change, Gain, Where
@@ -88,98 +89,132 @@ def quota(view: View) -> Iterable[Slow]:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Crowd:
+    """Threads that want to run, and the CPUs for them. Shares are of the time of training."""
+
+    cpus: float
+    threads: int
+    """Of the framework, in each process."""
+    alike: int
+    """Processes that train on this machine."""
+    theirs: int
+    """Threads of all data workers."""
+    many: bool
+    """Whether a data worker has several."""
+    queued: float
+    """In which the thread that trains could run and had no CPU."""
+    asleep: float
+    """In which it waited for its fellows at a barrier, where there are more of them than CPUs."""
+    hampered: float
+    """In which batches were waited for whose makers get in each other's way."""
+
+    @property
+    def lost(self) -> float:
+        return self.queued + self.asleep
+
+    @property
+    def share(self) -> float:
+        return max(min(0.9, self.lost), _MADE[2] * self.hampered)
+
+    @property
+    def too_many(self) -> bool:
+        most = _RATIO * self.cpus
+        pools = self.threads > most or (self.alike > 1 and self.threads * self.alike > most) or self.many
+        return pools and self.threads * self.alike + self.theirs > most
+
+    @property
+    def best(self) -> int:
+        """Threads for each process."""
+        return max(1, int(self.cpus // self.alike))
+
+    @property
+    def what(self) -> str:
+        text = "one thread" if self.threads == 1 else f"{self.threads} threads"
+        text += f" in each of {self.alike} processes" if self.alike > 1 else ""
+        return text + (f", {self.theirs} in data workers" if self.theirs else "")
+
+
+def _crowd(view: View) -> _Crowd | None:
+    """None where it is not known."""
+    cpus, threads = view.cpus, view.settings.threads
+    queued, ran = view.counted("queued"), view.counted("ran")
+    if not cpus or not threads or queued is None or ran is None:
+        return None
+    wait = view.shares.get("wait", 0.0)
+    theirs = sum((one.threads or 1) for one in view.speed.workers)
+    many = any((one.threads or 1) > 1 for one in view.speed.workers)
+    # At a barrier the thread sleeps until the last of its fellows had a CPU: it neither runs nor queues.
+    asleep = max(0.0, 1 - ran - queued - wait) if threads > cpus else 0.0
+    hampered = wait if many and theirs > _RATIO * cpus and _working(view) else 0.0
+    return _Crowd(
+        cpus=cpus, threads=threads, alike=_alike(view), theirs=theirs, many=many, queued=queued,
+        asleep=asleep, hampered=hampered,
+    )  # fmt: skip
+
+
 def oversubscription(view: View) -> Iterable[Slow]:
     """More threads want to run than there are CPUs for them."""
-    cpus = view.cpus
-    threads = view.settings.threads
-    if not cpus or not threads:
+    found = _crowd(view)
+    if found is None or not found.too_many or found.share < _WAITED or found.queued < _WAITED / 2:
         return
-    alike = _alike(view)
-    theirs = sum((one.threads or 1) for one in view.speed.workers)
-    wanted = threads * alike + theirs
-    queued, ran = view.counted("queued"), view.counted("ran")
-    if queued is None or ran is None:
+    if _others(view):
         return
-    wait = view.shares.get("wait", 0.0)
-    # At a barrier the thread sleeps until the last of its fellows had a CPU: it neither runs nor queues.
-    asleep = max(0.0, 1 - ran - queued - wait)
-    lost = queued + (asleep if threads > cpus else 0.0)
-    share = min(0.9, lost)
-    many_workers = any((one.threads or 1) > 1 for one in view.speed.workers)
-    hampered = wait if many_workers and theirs > _RATIO * cpus and _working(view) else 0.0
-    share = max(share, _MADE[2] * hampered)
-    pools = threads > _RATIO * cpus or (alike > 1 and threads * alike > _RATIO * cpus) or many_workers
-    if not pools or wanted <= _RATIO * cpus or share < _WAITED or queued < _WAITED / 2 or _others(view):
-        return
-    best = max(1, int(cpus // alike))
-    gains = []
-    if threads > best:
-        gains.append(
-            Gain(
-                fix=f"{best} threads for each process",
-                predicted=whatif.of_share(0.3 * share, 1.08 * share),
-                change=Change(name="threads", value=str(best)),
-            )
-        )
-    if many_workers:
-        gains.append(
-            Gain(
-                fix="one thread in each data worker",
-                predicted=whatif.of_share(
-                    max(0.1 * lost, _MADE[0] * hampered), max(lost, _MADE[1] * hampered)
-                ),
-                change=Change(name="worker-threads", value="1"),
-            )
-        )
-    what = f"{threads} threads" + (f" in each of {alike} processes" if alike > 1 else "")
-    what += f", {theirs} in data workers" if theirs else ""
-    switched = view.counted("switched")
     yield Slow(
         key="thread-oversubscription",
-        share=share,
-        summary=_summary(view, what, share, hampered),
-        evidence=(
-            Evidence(what="threads", value=f"{what}; {cpus:g} usable CPUs", source="read while it trained"),
-            Evidence(
-                what="waiting for a CPU",
-                value=f"{queued:.0%} of the time, asleep {asleep:.0%}",
-                source=_SCHED,
-            ),
-            *(
-                (
-                    Evidence(
-                        what="involuntary switches",
-                        value=f"{switched:.0f} a second",
-                        source="/proc/self/task/*/status",
-                    ),
-                )
-                if switched
-                else ()
-            ),
-        ),
+        share=found.share,
+        summary=_summary(found),
+        evidence=tuple(_crowding(view, found)),
         where=_set_by(view),
         confidence=0.8,
-        gains=tuple(gains),
+        gains=tuple(_fewer(found)),
         fix=(
             _BY_DEFAULT
-            if hampered and threads <= best
+            if found.hampered and found.threads <= found.best
             else FixStep(
-                say=f"{_SET.get(view.trace.framework or '', _SET['torch'])}({best}), or",
-                run=f"export OMP_NUM_THREADS={best} MKL_NUM_THREADS={best}",
+                say=f"{_SET.get(view.trace.framework or '', _SET['torch'])}({found.best}), or",
+                run=f"export OMP_NUM_THREADS={found.best} MKL_NUM_THREADS={found.best}",
             ),
         ),
-        folds=("too-many-workers", *(("dataloader-bound",) if hampered else ())) if many_workers else (),
+        folds=(*(("too-many-workers",) if found.many else ()),
+               *(("dataloader-bound",) if found.hampered else ())),
+    )  # fmt: skip
+
+
+def _summary(found: _Crowd) -> str:
+    text = f"{found.what}, for {found.cpus:g} usable CPUs: "
+    if found.hampered and found.lost < found.share:
+        waits = f"batches are waited for {found.hampered:.0%} of the time"
+        return text + f"those of the workers get in each other's way, and {waits}"
+    return text + f"the training waits for a CPU or for threads without one {found.share:.0%} of the time"
+
+
+def _crowding(view: View, found: _Crowd) -> Iterable[Evidence]:
+    yield Evidence(
+        what="threads", value=f"{found.what}; {found.cpus:g} usable CPUs", source="read while it trained"
     )
+    value = f"{found.queued:.0%} of the time, asleep {found.asleep:.0%}"
+    yield Evidence(what="waiting for a CPU", value=value, source=_SCHED)
+    switched = view.counted("switched")
+    if switched:
+        value = f"{switched:.0f} a second"
+        yield Evidence(what="involuntary switches", value=value, source="/proc/self/task/*/status")
 
 
-def _summary(view: View, what: str, share: float, hampered: float) -> str:
-    text = f"{what}, for {view.cpus:g} usable CPUs: "
-    if share <= _MADE[2] * hampered:
-        return (
-            text
-            + f"the workers' get in each other's way, and batches are waited for {hampered:.0%} of the time"
+def _fewer(found: _Crowd) -> Iterable[Gain]:
+    if found.threads > found.best:
+        yield Gain(
+            fix=f"{found.best} threads for each process",
+            predicted=whatif.of_share(0.3 * found.share, 1.08 * found.share),
+            change=Change(name="threads", value=str(found.best)),
         )
-    return text + f"the training waits for a CPU or for threads without one {share:.0%} of the time"
+    if found.many:
+        least = max(0.1 * found.lost, _MADE[0] * found.hampered)
+        yield Gain(
+            fix="one thread in each data worker",
+            predicted=whatif.of_share(least, max(found.lost, _MADE[1] * found.hampered)),
+            change=Change(name="worker-threads", value="1"),
+        )
 
 
 def _working(view: View) -> bool:
