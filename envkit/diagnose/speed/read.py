@@ -35,6 +35,8 @@ class Gathered:
     """Whether any step told its phases."""
     stacks: dict[int, tuple[Frame, ...]] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
+    beside: list[Sample] = field(default_factory=list)
+    """Of threads that run Python for a pipeline."""
     moments: list[Moment] = field(default_factory=list)
     loaders: dict[int, Loader] = field(default_factory=dict)
     workers: dict[int, Worker] = field(default_factory=dict)
@@ -47,8 +49,8 @@ class Gathered:
 
     def value(self, workers: Iterable[Gathered] = (), ended: Sequence[float] = ()) -> SpeedTrace:
         """All of it. workers: what its data workers said; ended: instants at which the steps ended."""
-        stacks, samples = _numbered(self.stacks, self.samples, 0)
-        theirs: list[Sample] = []
+        stacks, seen = _numbered(self.stacks, [*self.samples, *self.beside], 0)
+        samples, theirs = seen[: len(self.samples)], seen[len(self.samples) :]
         known = dict(self.workers)
         for one in workers:
             more, found = _numbered(one.stacks, one.samples, len(stacks))
@@ -108,9 +110,10 @@ def _stacks(gathered: Gathered, line: dict[str, Any]) -> None:
             for file, place, name, users in frames
         )
         gathered.stacks[int(number)] = found or _UNKNOWN
-    for step, phase, stack, seconds in line["seen"]:
-        row = {"step": step, "phase": phase, "stack": stack, "seconds": float(seconds)}
-        gathered.samples.append(msgspec.convert(row, Sample))
+    for rows, kept in ((line["seen"], gathered.samples), (line.get("beside", ()), gathered.beside)):
+        for step, phase, stack, seconds in rows:
+            row = {"step": step, "phase": phase, "stack": stack, "seconds": float(seconds)}
+            kept.append(msgspec.convert(row, Sample))
 
 
 def _moment(gathered: Gathered, line: dict[str, Any]) -> None:

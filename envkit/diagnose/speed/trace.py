@@ -71,6 +71,8 @@ class Moment:
     """Seconds in Python's garbage collection."""
     collections: int | None = None
     """Full ones (generation 2)."""
+    beside: float | None = None
+    """Seconds in which other threads of it ran Python for a tf.data pipeline."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -277,7 +279,8 @@ class SpeedTrace:
     """Innermost first."""
     samples: tuple[Sample, ...] = ()
     worker_samples: tuple[Sample, ...] = ()
-    """Of data workers; `step` = batches done, phase `wait`."""
+    """Of data workers, where `step` is batches done; of threads that run Python for a tf.data pipeline.
+    Phase `wait`."""
     moments: tuple[Moment, ...] = ()
     loaders: tuple[Loader, ...] = ()
     workers: tuple[Worker, ...] = ()

@@ -191,8 +191,12 @@ class View:
 
     @cached_property
     def moments(self) -> tuple[Moment, ...]:
-        """Of the process, during its steady steps."""
-        return tuple(one for one in self.speed.moments if one.step >= self.first)
+        """Of the process, during its steady steps, with the first one after them."""
+        ended = self.trace.steps.ended
+        last = ended[-1] if ended else 0.0
+        found = [one for one in self.speed.moments if one.step >= self.first]
+        inside = sum(one.at <= last for one in found)
+        return tuple(found[: inside + 1])
 
     def counted(self, name: str) -> float | None:
         """How far a counter of the process went for each second, over the steady steps."""

@@ -59,6 +59,22 @@ def several():
     return net.get_weights()
 
 
+def generated():
+    """Batches that Python makes in another thread, holding its lock."""
+
+    def batches():
+        x, y = data()
+        while True:
+            for _ in range(400):
+                sum(range(400))  # MAKES
+            yield x[:BATCH], y[:BATCH]
+
+    net = model()
+    net.compile("sgd", "mse")
+    net.fit(batches(), steps_per_epoch=150, epochs=2, verbose=0)
+    return net.get_weights()
+
+
 def traced():
     """A function that is traced for each number, and then a tape in eager mode."""
     x, y = data()

@@ -15,16 +15,17 @@ import pytest
 from envkit.diagnose.read import read
 from envkit.diagnose.speed.analyzers import ANALYZERS
 from envkit.diagnose.speed.analyzers.keras import calls, checked, retraced
+from envkit.diagnose.speed.analyzers.wait_pipeline import contended
 from envkit.diagnose.speed.trace import Compilation
 from envkit.diagnose.speed.view import View
 from tests.coverage_notes import require
-from tests.diagnose.speed.views import frame, view
+from tests.diagnose.speed.views import frame, loader, view
 
 ROOT = Path(__file__).resolve().parents[3]
 PAYLOAD = ROOT / "envkit" / "payload"
 PYTHON = ROOT / ".venv-tensorflow" / "bin" / "python"
 RUNS = Path(__file__).with_name("keras_runs.py")
-PROCESSES = (("pipeline",), ("traced", "several"), ("compiled",))
+PROCESSES = (("pipeline",), ("traced", "several"), ("compiled",), ("generated",))
 NAMES = tuple(name for names in PROCESSES for name in names)
 SLEEP, BATCH = 0.004, 8  # as in the runs
 
@@ -104,6 +105,17 @@ def test_lines_of_callback_and_pipeline_are_seen(seen):
     assert own[0].function == "on_train_batch_end"
     assert abs(own[0].line - _line("BURN")) <= 1
     assert set(whole.shares) >= {"wait", "forward", "own"}
+
+
+@pytest.mark.timeout(300)
+def test_python_in_a_thread_of_the_pipeline_is_seen(seen):
+    whole = View(trace=seen["generated"], files={str(RUNS): RUNS.read_text()})
+    assert whole.training_loaders[0].options["source"] == "generator"
+    worst = whole.worker_lines()[0]
+    assert worst.file == str(RUNS) and abs(worst.line - _line("MAKES")) <= 1
+    theirs = sum(one.seconds for one in whole.speed.worker_samples)
+    assert whole.speed.moments[-1].beside == pytest.approx(theirs, abs=0.01)
+    assert theirs > 0.2 * whole.seconds
 
 
 @pytest.mark.timeout(300)
@@ -200,6 +212,27 @@ def _fit(books, **more):
     samples = [("other", BOOKS, books), ("forward", RUN, 1 - books)]
     seen = view(step=0.001, wait=0.0, steps=4000, loaders=(), samples=samples, settings=settings, **more)
     return _tensorflow(seen)
+
+
+@pytest.mark.parametrize(("beside", "user", "share"), [
+    (0.8, 1.2, 0.6),
+    (0.8, 0.4, None),  # it sleeps or reads
+    (0.5, 1.9, None),  # the model computes on other CPUs
+    (0.1, 0.9, None),
+    (0.6, 1.5, None),
+    (None, 1.0, None),
+])  # fmt: skip
+def test_python_of_a_pipeline_stands_in_the_way(beside, user, share):
+    moments = {"user": user, "system": 0.0, **({} if beside is None else {"beside": beside})}
+    made = view(
+        step=0.004, steps=1000, wait=0.0002, moments=moments,
+        loaders=[loader(kind="keras", batches=1000, waited=0.2, options={"source": "generator"})],
+    )  # fmt: skip
+    found = list(contended(_tensorflow(made)))
+    assert len(found) == (share is not None)
+    if share is not None:
+        assert found[0].key == "dataloader-bound" and found[0].share == pytest.approx(share, abs=0.02)
+        assert "(generator)" in found[0].summary and "80% of the time" in found[0].summary
 
 
 def test_short_graphs_are_told_with_what_several_steps_in_a_call_give():

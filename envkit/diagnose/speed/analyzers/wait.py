@@ -193,4 +193,5 @@ ANALYZERS: tuple[Callable[[View], Iterable[Slow]], ...] = (
     wait_gpu.pageable,
     wait_hand.made_by_hand,
     wait_pipeline.pipeline,
+    wait_pipeline.contended,
 )

@@ -16,6 +16,10 @@ from envkit.diagnose.speed.view import Line, View
 from envkit.diagnose.speed.words import duration
 from envkit.stats import median
 
+_BUSY, _STANDS = 0.4, 0.3
+"""Share of the time in which Python of a pipeline must run, and in which nothing else is computed."""
+_COMPUTES, _ALONE = 0.8, 1.4
+"""CPUs that the process uses: at least this part of the Python's time; at most so many in all."""
 _LITTLE = 2e-3
 """Seconds of waiting in a step below which nothing is said."""
 
@@ -47,6 +51,52 @@ def pipeline(view: View) -> Iterable[Slow]:
         confidence=0.8,
         gains=tuple(gains),
         fix=tuple(FixStep(say=f"{one.fix}{', at ' + own.named(line) if line else ''}") for one in gains),
+    )  # fmt: skip
+
+
+def contended(view: View) -> Iterable[Slow]:
+    """S1 of tf.data and Keras, where Python makes the batches in another thread of the process: it holds
+    Python's lock, so that the training cannot go on, though it waits for no batch."""
+    loaders = [one for one in view.training_loaders if one.kind in ("tf.data", "keras") and one.batches]
+    busy, user, system = (view.counted(name) for name in ("beside", "user", "system"))
+    if not loaders or view.gpu or not view.durations or busy is None or user is None or busy < _BUSY:
+        return
+    used = user + (system or 0.0)
+    if not _COMPUTES * busy <= used <= _ALONE:  # it sleeps, or the model computes beside it
+        return
+    # What is left of the process's CPU time is the model and all else; for the rest it stood still.
+    share = min(0.95, 1 - max(0.0, used - busy))
+    if share < _STANDS:
+        return
+    worst = next(iter(view.worker_lines()), None)
+    kind = loaders[0].options.get("source") or loaders[0].kind
+    yield Slow(
+        key="dataloader-bound",
+        share=share,
+        summary=f"Python makes the batches ({kind}) in a thread of the same process, {busy:.0%} of the time, "
+        f"and the training stands still meanwhile: {share:.0%} of the time nothing of the model is computed"
+        + (f"; most of it at {own.named(worst)}" if worst else ""),
+        evidence=(
+            Evidence(what="Python of the pipeline", value=f"{busy:.0%} of the time",
+                     source="looks at its threads"),
+            Evidence(what="CPUs that the process used", value=f"{used:.2g}", source="/proc/self/stat"),
+            *_stages(loaders[0]),
+        ),
+        where=Where(phase="data") if worst is None else Where(file=worst.file, line=worst.line, phase="data"),
+        confidence=0.75,
+        gains=(
+            Gain(
+                fix="batches that are made at once, or in processes", key="dataloader-bound",
+                predicted=whatif.of_share(0.5 * share, share),
+            ),
+        ),
+        fix=(
+            FixStep(
+                say="Make whole batches with NumPy or tf.data operations in place of Python loops, and once "
+                "if they are the same each time; or a keras.utils.PyDataset(workers=N, "
+                "use_multiprocessing=True), whose processes have locks of their own"
+            ),
+        ),
     )  # fmt: skip
 
 

@@ -17,6 +17,16 @@ from .tf_traces import Traces
 
 _PYTHON = ("script_ops.py", "py_dataset_adapter.py")
 """Files through which TensorFlow's and Keras' own threads call the person's Python."""
+_WAITING = (
+    "threading.py",
+    "queue.py",
+    "connection.py",
+    "pool.py",
+    "selectors.py",
+    "popen_fork.py",
+    "_base.py",
+)
+"""Files of Python's own in which a thread waits for others."""
 _DEEP = 60
 _RARELY = 10
 """One look of so many is made while functions are traced."""
@@ -37,6 +47,10 @@ class PipelineSampler(Sampler):
         self.stacks = OwnStacks(sources)
         self._others = {}
         """The stack of a thread of the pipeline, by the place of a look."""
+        self._beside = []
+        """Looks at such threads."""
+        self.beside = 0.0
+        """Seconds that these stand for."""
 
     def look(self, passed):
         """See `Sampler.look`."""
@@ -52,16 +66,25 @@ class PipelineSampler(Sampler):
         if self.traces.busy and len(self._seen) > place:
             self._traced = self._seen[-1][2]
             return
-        if len(self._seen) > place and self._seen[-1][1] == "forward":
+        if len(self._seen) > place:
             found = of_pipeline(self._phases.thread)
             if found is not None:
-                self._others[place] = self.stacks.number(found)
+                step, phase, _, _ = self._seen[-1]
+                number = self.stacks.number(found)
+                if not found.f_code.co_filename.endswith(_WAITING):
+                    self._beside.append((step, "wait", number, round(passed, 5)))
+                    self.beside += passed
+                if phase == "forward":
+                    self._others[place] = number
 
     def written(self):
         """See `Looks.written`."""
         others, self._others = self._others, {}
         self._seen = divided(self._seen, others, self._calls.waiting)
         super().written()
+        if self._beside:
+            self.recorder("stacks", new=[], seen=[], beside=self._beside)
+            self._beside = []
 
 
 def divided(rows, others, share):
@@ -139,7 +162,7 @@ class Speed:
                 begin()
             except Exception as error:
                 self._failed(name)(error)
-        self.sampler.more.append(self.garbage.more)
+        self.sampler.more += [self.garbage.more, lambda: {"beside": round(self.sampler.beside, 5)}]
         if "torch" not in sys.modules:  # else torch's own sampler looks, as it may be torch that trains
             self._look()
         self.recorder.endings.append(self._end)
