@@ -89,6 +89,14 @@ class TestFewWorkers:
         low, high = gain.predicted or (0.0, 0.0)
         assert 1.5 < low < 3 - 0.3 < high < 3.3  # 20 ms to 5 ms: +300 % at most
 
+    def test_two_cpus_that_the_models_own_threads_need(self) -> None:
+        """Workers would make the training wait at each operation: measured, it became slower."""
+        settings = {"operations": 16, "threads": 2}
+        few = heavy(cpus=2.0, settings=settings)
+        assert "too-few-workers" not in causes(few)
+        assert first(few) == "dataloader-bound"
+        assert "too-few-workers" in causes(heavy(cpus=2.0, settings={**settings, "threads": 1}))
+
     def test_one_worker_that_cannot_keep_up(self) -> None:
         slow = view(
             step=0.03, wait=0.02, backward=0.004, cpus=4.0, files=FILES, workers=workers(1, 0.03),

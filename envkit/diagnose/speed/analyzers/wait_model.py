@@ -18,6 +18,8 @@ _ENOUGH = 0.05
 _HIDES = 0.3
 """Part of the making in which no CPU is used, from which more workers than CPUs can be of use."""
 _MOST = 16
+_FEW = 4
+"""CPUs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +47,7 @@ def pace(feed: Feed, workers: int) -> Pace:
     What the model says of the run as it is, where it has workers already, is set right by what was measured.
     """
     least, most = whatif.fed(feed.compute, feed.making, workers)
+    most += _crowded(feed, workers)
     refill = feed.making.seconds / feed.per_epoch if feed.per_epoch else 0.0
     scale = 1.0
     if feed.workers:
@@ -55,6 +58,18 @@ def pace(feed: Feed, workers: int) -> Pace:
         least=max(feed.compute, least * scale) + refill / 2,
         most=max(feed.compute, most * scale) + refill,
     )
+
+
+def _crowded(feed: Feed, workers: int) -> float:
+    """Seconds of a step that are lost where workers take CPUs from the threads of the framework, at most.
+
+    Where there are few CPUs: with many, the scheduler mostly finds another one. Measured on two.
+    """
+    made = feed.making
+    if made.cpus > _FEW:
+        return 0.0
+    busy = workers * (min(1.0, made.cpu / made.seconds) if made.seconds > 0 else 1.0)
+    return feed.stalls * min(1.0, busy / made.cpus) if feed.threads + busy > made.cpus + 0.5 else 0.0
 
 
 def best(feed: Feed) -> Pace | None:
