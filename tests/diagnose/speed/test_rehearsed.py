@@ -71,13 +71,13 @@ def test_the_difference_comes_off_the_step() -> None:
     """Of an update of 20 ms, 18 rehearsed, 12 go: 100 ms to about 88 or 87."""
     low, high = of(seen({"update": {"now": 0.018, "fused=1": 0.006}}), FUSED)
     assert low < 100 / 88 - 1 < 100 / 86.7 - 1 < high
-    assert high - low < 0.06
+    assert high - low < 0.25
 
 
 def test_a_rehearsal_that_took_longer_counts_in_proportion() -> None:
     low, high = of(seen({"model": {"now": 0.16, "autocast=bfloat16": 0.08}}), HALF)
-    assert low == pytest.approx(1 / (1 - 0.4 * 0.85) - 1, rel=1e-3)
-    assert high == pytest.approx(1 / (1 - 0.4 * 1.15) - 1, rel=1e-3)
+    assert low == pytest.approx(1 / (1 - 0.4 * 0.85) / 1.08 - 1, rel=1e-3)
+    assert high == pytest.approx(1 / (1 - 0.4 * 1.15) * 1.08 - 1, rel=1e-3)
 
 
 def test_both_parts_count() -> None:

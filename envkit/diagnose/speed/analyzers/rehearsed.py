@@ -20,6 +20,8 @@ from envkit.diagnose.speed.view import View
 NOW = "now"
 _SLACK = 0.15
 """Relative error of what is saved, or of what stays, whichever is less; beside the ways to count it."""
+_NOISE = 0.08
+"""By how much equal runs differ in speed from one minute to the next."""
 _LEAST = 0.02
 """Gain from which a change is worth a word."""
 _DEPTH = 15
@@ -116,18 +118,22 @@ def predicted(view: View, change: Change) -> tuple[float, float] | None:
         low -= (times - 1) * rest
     else:
         times = 1.0
-    gains = sorted(times * step / max(0.02 * step, step - one) - 1 for one in (low, high))
-    return gains[0], gains[1]
+    factors = sorted(times * step / max(0.02 * step, step - one) for one in (low, high))
+    return factors[0] / (1 + _NOISE) - 1, factors[1] * (1 + _NOISE) - 1
 
 
 def _saved(view: View, one: Rehearsal) -> tuple[float, float]:
     """Seconds of a step."""
     found = work(view)
-    actual = found.model if one.part == "model" else found.optimizer
     difference, ratio = one.now - one.then, 1 - one.then / one.now
+    actual = found.optimizer
+    if one.part == "model":
+        # Operations that the script calls by itself, and not in a module, are among its own lines.
+        whole = found.model + view.shares.get("own", 0.0) * found.step
+        actual = min(max(found.model, one.now), whole)
     ends = [difference * min(1.0, actual / one.now), ratio * actual]
-    if one.change.name == "anomaly":  # the person's own operations are told as text, too, and views
-        ends.append(ratio * (actual + view.shares.get("own", 0.0) * found.step))
+    if one.change.name == "anomaly" and one.part == "model":  # views are told as text, too
+        ends.append(ratio * whole)
     low, high = min(ends), max(ends)
     margins = (_SLACK * min(abs(end), max(0.0, actual - end)) for end in (low, high))
     return low - next(margins), high + next(margins)
@@ -140,6 +146,6 @@ def told_in(view: View, gains: Iterable[Gain]) -> list[Gain]:
         found = None if one.change is None else predicted(view, one.change)
         if found is None:
             kept.append(one)
-        elif found[1] >= _LEAST:
+        elif (1 + found[1]) / (1 + _NOISE) >= 1 + _LEAST:
             kept.append(replace(one, predicted=found))
     return kept
