@@ -124,19 +124,26 @@ def predicted(view: View, change: Change) -> tuple[float, float] | None:
 
 def _saved(view: View, one: Rehearsal) -> tuple[float, float]:
     """Seconds of a step."""
+    saved = [each for actual in _actual(view, one) for each in _ends(one, actual)]
+    return min(saved), max(saved)
+
+
+def _actual(view: View, one: Rehearsal) -> tuple[float, ...]:
+    """Seconds of a step that the rehearsed operations took in the run, at the least and at the most."""
     found = work(view)
-    difference, ratio = one.now - one.then, 1 - one.then / one.now
-    actual = found.optimizer
-    if one.part == "model":
-        # Operations that the script calls by itself, and not in a module, are among its own lines.
-        whole = found.model + view.shares.get("own", 0.0) * found.step
-        actual = min(max(found.model, one.now), whole)
-    ends = [difference * min(1.0, actual / one.now), ratio * actual]
-    if one.change.name == "anomaly" and one.part == "model":  # views are told as text, too
-        ends.append(ratio * whole)
-    low, high = min(ends), max(ends)
-    margins = (_SLACK * min(abs(end), max(0.0, actual - end)) for end in (low, high))
-    return low - next(margins), high + next(margins)
+    if one.part != "model":
+        return (found.optimizer,)
+    # Operations that the script calls by itself, and not in a module, are among its own lines.
+    whole = found.model + view.shares.get("own", 0.0) * found.step
+    if one.change.name == "anomaly":  # views are told as text, too
+        return found.model, whole
+    return found.model, min(max(found.model, one.now), whole)
+
+
+def _ends(one: Rehearsal, actual: float) -> Iterable[float]:
+    for saved in ((one.now - one.then) * min(1.0, actual / one.now), (1 - one.then / one.now) * actual):
+        margin = _SLACK * min(abs(saved), max(0.0, actual - saved))
+        yield from (saved - margin, saved + margin)
 
 
 def told_in(view: View, gains: Iterable[Gain]) -> list[Gain]:
