@@ -19,6 +19,8 @@ from envkit.facts.programs import looking
 
 BUDGET = 2.0
 """Seconds for all probes together, those apart that are patient."""
+_TURN = 0.5
+"""Seconds of one wait: a signal that comes right before it is acted on after it."""
 _NOTICE = 1.0
 """Seconds after which a person is told what is still awaited."""
 
@@ -74,8 +76,8 @@ def collect(
             waiting(tuple(awaited))
             waiting = None
         try:
-            notice = max(0.0, start + _NOTICE - now)
-            answer = answers.get(timeout=min(left, notice) if waiting is not None else left)
+            notice = max(0.0, start + _NOTICE - now) if waiting is not None else left
+            answer = answers.get(timeout=min(left, notice, _TURN))
         except queue.Empty:
             continue
         done[answer.probe.name] = answer
