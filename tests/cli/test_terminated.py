@@ -17,7 +17,12 @@ SLOW = ("doctor", "--limit", "600")
 """With a limit of ten minutes, an end before the limit of the test is an end by the signal."""
 
 
-def start(*arguments: str, before: object = None) -> subprocess.Popen[bytes]:
+def _heard() -> None:
+    """SIGHUP as a person's shell leaves it: whoever runs the tests may be under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def start(*arguments: str, before: object = _heard) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [*ENVKIT, *SLOW, *arguments],
         env=environment(),
