@@ -133,7 +133,11 @@ def caches(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Folders that a repetition may write to as well: their content can be made again."""
     home = environ.get("HOME", "")
     known = [path.replace("~", home, 1) for path in _CACHES] if home else []
-    known.append(os.path.join(environ.get("TMPDIR") or "/tmp", f"torchinductor_{getpass.getuser()}"))
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = str(os.getuid())
+    known.append(os.path.join(environ.get("TMPDIR") or "/tmp", f"torchinductor_{user}"))
     return (*known, *(environ[name] for name in _CACHE_VARIABLES if environ.get(name)))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from envkit.diagnose.repeat import fenced
+from envkit.diagnose.repeat import caches, fenced
 from tests.coverage_notes import require
 from tests.diagnose.rerun.helpers import SCRIPTS, again, python, run
 
@@ -86,3 +86,11 @@ def test_writing_elsewhere_is_denied_in_a_repetition(place: Path, tmp_path: Path
     (other / "c.txt").unlink()
     assert again(first, traces).result.stdout == "False\nTrue\n"
     assert not list(other.iterdir())
+
+
+def test_caches_of_a_user_without_a_name(monkeypatch):
+    """As in a container that runs under a number: torch's compiler writes to the temporary folder."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    assert caches({"TMPDIR": "/fast"}) == ("/fast/torchinductor_54321",)
