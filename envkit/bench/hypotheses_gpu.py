@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from statistics import median
 
 from envkit.bench import words
 from envkit.bench.hypothesis import COPIES, Case, Hypothesis, mean, seen
-from envkit.core.finding import Evidence
-from envkit.target.clocks import BRAKE, CAP, HOT, GpuHeld
+from envkit.target.clocks import BRAKE, CAP, HOT, GpuHeld, evidence, slots
 
 
 def gpu_clocks(case: Case) -> Iterator[Hypothesis]:
@@ -36,38 +35,17 @@ def gpu_clocks(case: Case) -> Iterator[Hypothesis]:
             summary=f"{text}{level} in {words.share(len(under) / whole)} of the moments",
             loss=loss,
             confidence=0.8,
-            evidence=tuple(_clock_evidence(concerned, reasons)),
-            slots=tuple(_gpu_slots(concerned[0])),
+            evidence=tuple(
+                row
+                for gpu in {gpu.index: gpu for gpu in concerned}.values()
+                for row in evidence(gpu, reasons)
+            ),
+            slots=tuple(slots(concerned[0]).items()),
         )
-
-
-def _clock_evidence(gpus: Sequence[GpuHeld], reasons: Sequence[str]) -> Iterator[Evidence]:
-    for gpu in {gpu.index: gpu for gpu in gpus}.values():
-        under = gpu.under(reasons)
-        name = f"GPU {gpu.index}"
-        named = dict.fromkeys(reason for one in under for reason in one.reasons if reason in reasons)
-        yield seen(name, ", ".join(named), "NVML, clock event reasons")
-        for what, unit, values in (
-            ("SM clock", "MHz", [one.sm_clock for one in under if one.sm_clock]),
-            ("temperature", "°C", [one.temperature for one in under if one.temperature is not None]),
-            ("power", "W", [one.power for one in under if one.power is not None]),
-        ):
-            if values:
-                yield seen(f"{what} of {name}", f"{min(values):g} to {max(values):g} {unit}", "NVML")
-        limit = next((one.power_limit for one in under if one.power_limit), None)
-        if limit and gpu.facts is not None and gpu.facts.power_default:
-            shown = f"{limit:g} W; {gpu.facts.power_default:g} W is the default"
-            yield seen(f"power limit of {name}", shown, "NVML")
 
 
 def _facts(gpus: Iterable[GpuHeld]) -> bool:
     return any(gpu.facts is not None for gpu in gpus)
-
-
-def _gpu_slots(gpu: GpuHeld) -> Iterator[tuple[str, str]]:
-    yield "index", str(gpu.index)
-    if gpu.facts is not None and gpu.facts.power_default:
-        yield "watts", f"{gpu.facts.power_default:.0f}"
 
 
 def pcie(case: Case) -> Iterator[Hypothesis]:

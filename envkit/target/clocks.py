@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from envkit.core.finding import Evidence
 from envkit.target.conditions import Conditions, GpuFacts, GpuMoment
 from envkit.target.during import gpus_in_use, moments, of_gpu
 
@@ -73,3 +74,30 @@ def gpus_held(
         facts = next((facts for facts in conditions.gpus if facts.index == index), None)
         found.append(GpuHeld(index=index, facts=facts, working=working, others=tuple(names), seen=len(seen)))
     return tuple(found)
+
+
+def evidence(gpu: GpuHeld, reasons: Collection[str]) -> Iterator[Evidence]:
+    """What was seen of a GPU while these reasons held its clock back."""
+    under, name = gpu.under(reasons), f"GPU {gpu.index}"
+    named = dict.fromkeys(reason for one in under for reason in one.reasons if reason in reasons)
+    yield Evidence(what=name, value=", ".join(named), source="NVML, clock event reasons")
+    for what, unit, values in (
+        ("SM clock", "MHz", [one.sm_clock for one in under if one.sm_clock]),
+        ("temperature", "°C", [one.temperature for one in under if one.temperature is not None]),
+        ("power", "W", [one.power for one in under if one.power is not None]),
+    ):
+        if values:
+            shown = f"{min(values):g} to {max(values):g} {unit}"
+            yield Evidence(what=f"{what} of {name}", value=shown, source="NVML")
+    limit = next((one.power_limit for one in under if one.power_limit), None)
+    if limit and gpu.facts is not None and gpu.facts.power_default:
+        shown = f"{limit:g} W; {gpu.facts.power_default:g} W is the default"
+        yield Evidence(what=f"power limit of {name}", value=shown, source="NVML")
+
+
+def slots(gpu: GpuHeld) -> dict[str, str]:
+    """What the catalogue's steps for its clocks are filled with."""
+    found = {"index": str(gpu.index)}
+    if gpu.facts is not None and gpu.facts.power_default:
+        found["watts"] = f"{gpu.facts.power_default:.0f}"
+    return found

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from statistics import median
 
 from envkit.causes import catalogue
-from envkit.core.finding import Evidence
 from envkit.diagnose.model import Gain
 from envkit.diagnose.speed import whatif
 from envkit.diagnose.speed.model import Slow
 from envkit.diagnose.speed.view import View
-from envkit.target.clocks import BRAKE, CAP, HOT, GpuHeld, gpus_held
+from envkit.target.clocks import BRAKE, CAP, HOT, GpuHeld, evidence, gpus_held, slots
 
 _KINDS = (
     ("thermal-throttle", HOT, "heat holds the GPU's clock", "a GPU that stays cool"),
@@ -53,8 +52,8 @@ def held_back(view: View) -> Iterable[Slow]:
             confidence=0.8,
             summary=f"{what}{_level(worst, reasons)} in {len(worst.under(reasons)) / len(worst.working):.0%} "
             "of the moments that were looked at",
-            evidence=tuple(_evidence(worst, reasons)),
-            fix=tuple(step for step in cause.steps(_slots(worst)) if step not in cause.steps({})),
+            evidence=tuple(evidence(worst, reasons)),
+            fix=tuple(step for step in cause.steps(slots(worst)) if step not in cause.steps({})),
             gains=(Gain(fix=fix, predicted=whatif.of_share(0.4 * most, most)),),
         )
 
@@ -63,27 +62,3 @@ def _level(gpu: GpuHeld, reasons: tuple[str, ...]) -> str:
     clocks = [one.sm_clock for one in gpu.under(reasons) if one.sm_clock]
     most = gpu.facts.sm_clock_max if gpu.facts is not None else None
     return (f" at {median(clocks):.0f}" + (f" of {most} MHz" if most else " MHz")) if clocks else ""
-
-
-def _evidence(gpu: GpuHeld, reasons: tuple[str, ...]) -> Iterable[Evidence]:
-    under = gpu.under(reasons)
-    named = dict.fromkeys(reason for one in under for reason in one.reasons if reason in reasons)
-    yield Evidence(what=f"GPU {gpu.index}", value=", ".join(named), source="NVML, clock event reasons")
-    for what, unit, values in (
-        ("SM clock", "MHz", [one.sm_clock for one in under if one.sm_clock]),
-        ("temperature", "°C", [one.temperature for one in under if one.temperature is not None]),
-        ("power", "W", [one.power for one in under if one.power is not None]),
-    ):
-        if values:
-            yield Evidence(what=what, value=f"{min(values):g} to {max(values):g} {unit}", source="NVML")
-    limit = next((one.power_limit for one in under if one.power_limit), None)
-    if limit and gpu.facts is not None and gpu.facts.power_default:
-        text = f"{limit:g} W; {gpu.facts.power_default:g} W is the default"
-        yield Evidence(what="power limit", value=text, source="NVML")
-
-
-def _slots(gpu: GpuHeld) -> dict[str, str]:
-    found = {"index": str(gpu.index)}
-    if gpu.facts is not None and gpu.facts.power_default:
-        found["watts"] = f"{gpu.facts.power_default:.0f}"
-    return found
