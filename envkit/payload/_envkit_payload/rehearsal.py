@@ -5,6 +5,7 @@ be known. What a change does to a step is then the difference of two sums; what 
 the operations is in neither.
 """
 
+import math
 import statistics
 import time
 from contextlib import nullcontext
@@ -15,8 +16,11 @@ _BUDGET, _UPDATES = 6.0, 2.0
 """Seconds for the operations of a step; for its update."""
 _MOST = 15
 """Calls of one operation."""
-_LARGEST = 2_000_000_000
-"""Bytes of one operation's tensors."""
+_LONGEST = 1.5
+"""Seconds that an operation may take, once in each variant: it must be done some times in all of them."""
+_LARGEST, _STATE = 500_000_000, 4_000_000_000
+"""Bytes of one operation's tensors, about, in each variant; of the weights, gradients and states of all
+optimisers together. More could be more than the run itself had."""
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 
 
@@ -103,6 +107,8 @@ def _operation(torch, job, variants, row):
             if turn:  # the first call finds its kernels
                 took[place].append(seconds)
             spent += seconds
+        if not turn and spent > _LONGEST:
+            raise ValueError("takes {:.1f} s".format(spent))
         if turn >= 2 and spent > _EACH * len(variants):
             break
     return {one.name: statistics.median(seconds) for one, seconds in zip(variants, took)}
@@ -128,7 +134,7 @@ class _set:
             torch.set_num_threads(self._threads)
             torch.mm(torch.ones(256, 256), torch.ones(256, 256))  # a pool of so many
         if self._anomaly:
-            self._mode = torch.autograd.set_detect_anomaly(True, check_nan=self._anomaly != "text")
+            self._mode = torch.autograd.set_detect_anomaly(True)
             self._mode.__enter__()
 
     def __exit__(self, *error):
@@ -167,8 +173,8 @@ class Given:
 
     def __init__(self, torch, dtype, variant, row):
         self.torch, self.dtype, self.variant = torch, dtype, variant
-        self.name, self.more = row["name"], row["more"]
-        self.shape = self.scaled(row["shape"])
+        self.name, self.more, self.whole = row["name"], row["more"], row["shape"]
+        self.shape = self.scaled(self.whole)
 
     def scaled(self, shape):
         """With more rows, where the variant has them."""
@@ -182,10 +188,7 @@ class Given:
 
         Under autocast weights keep their type, and what goes from layer to layer is narrow already.
         """
-        size = 1
-        for one in shape:
-            size *= one
-        if size * self.dtype.itemsize * 6 > _LARGEST:
+        if math.prod(shape) * self.dtype.itemsize * 6 > _LARGEST:
             raise ValueError("too large")
         half = self.variant.half and not weight and self.dtype == self.torch.float32
         dtype = getattr(self.torch, self.variant.half) if half else self.dtype
@@ -241,10 +244,9 @@ def _attention(torch, given):
 
 
 def _recurrent(torch, given):
-    steps, rows, width = given.shape
+    steps, rows, width = given.whole
     gates, inner = given.more["weight"]
-    # Rows are the second dimension here.
-    steps, rows = given.shape[0] // given.variant.rows or 1, rows * given.variant.rows
+    rows = max(1, round(rows * given.variant.rows))  # they are the second dimension here
     model = {4: torch.nn.LSTM, 3: torch.nn.GRU}.get(gates // width, torch.nn.RNN)(inner, width)
     model = model.to(given.variant.device, given.dtype)
     return (lambda x: model(x)[0]), (given.tensor([steps, rows, inner]),)
@@ -308,6 +310,10 @@ _MAKERS = {
 
 def _update(torch, job, variants, left_out):
     """Seconds of an update of tensors of these sizes; variants take turns."""
+    size = sum(row["count"] * math.prod(row["shape"]) for row in job["sizes"])
+    if 4 * 4 * size * len(variants) > _STATE:
+        left_out.append("update: too large")
+        return {}
     try:
         calls = [_optimizer(torch, job, one) for one in variants]
     except Exception as error:  # an optimiser of another kind, or one without such a form

@@ -52,3 +52,8 @@ def test_changes_take_effect(done: dict[str, Any]) -> None:
 def test_an_optimiser_that_torch_has_not_is_left_out(done: dict[str, Any]) -> None:
     assert done["unknown"]["seconds"].get("update") == {}
     assert "Lion" in done["unknown"]["left_out"][0]
+
+
+def test_an_update_that_needs_more_memory_than_the_run_is_left_out(done: dict[str, Any]) -> None:
+    assert done["large"]["left_out"] == ["update: too large"]
+    assert done["large"]["seconds"]["update"] == {}

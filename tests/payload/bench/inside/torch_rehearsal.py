@@ -67,15 +67,20 @@ MODEL, UPDATE = {"parts": ["model"]}, {"parts": ["update"]}
 NOW = {"parts": ["model", "update"]}
 asked = {
     "images": job(images(), variants={
-        "now": NOW, "autocast=bfloat16": {**MODEL, "autocast": "bfloat16"}, "batch=32": {**MODEL, "rows": 4},
+        "now": NOW, "autocast=bfloat16": {**MODEL, "autocast": "bfloat16"},
+        "batch=32": {**MODEL, "rows": 4.0},
     }),
     "words": job(words(), variants={
         "now": {**NOW, "anomaly": True}, "anomaly=0": MODEL,
-        "batch=32": {**MODEL, "anomaly": True, "rows": 4},
+        "batch=32": {**MODEL, "anomaly": True, "rows": 4.0},
     }, depth=20),
     "wide": job(wide(), variants={
         "now": NOW, "dtype=float32": {**NOW, "dtype": "float32"}, "fused=1": {**UPDATE, "fused": True},
     }),
+    "large": {
+        **job(wide(), variants={"now": NOW, "fused=1": {**UPDATE, "fused": True}}),
+        "sizes": [{"shape": [40_000, 40_000], "dtype": "float32", "count": 1}],
+    },
     "unknown": {
         **job(wide(), variants={"now": NOW, "fused=1": {**UPDATE, "fused": True}}), "optimizer": "Lion",
     },
