@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -89,12 +88,11 @@ def retraced(view: View) -> Iterable[Slow]:
 
 def _called(view: View, traced: Where, why: str) -> Where:
     """Where the function is called with what changes; else where it begins."""
-    name = one.group(1) if (one := re.search(r"for `(\w+)`", why)) is not None else None
     function = None
     if traced.file and traced.line:
         text = view.files.get(traced.file, "")
         function = source.function(text, traced.line) or source.function(text, traced.line + 1)
-    if function is None or name is None:
+    if function is None or "Python value" not in why:
         return traced
     for file, text in view.files.items():
         number = source.find_call(text, function.name)
